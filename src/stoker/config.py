@@ -1,0 +1,145 @@
+"""The settings of a node: one frozen record, built once from defaults, `stoker.toml` and `STOKER_*`, then passed in.
+
+A setting that is not known is refused, so that a misspelt one never goes unnoticed. `docs/settings.md` has a line for
+each; a test looks for it.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+Isolation = Literal["auto", "strict", "plain"]
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the text names it and says what would do."""
+
+
+def default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/stoker`, else `~/.local/share/stoker`."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "stoker"
+
+
+def default_runtimes_dir() -> Path:
+    """`$XDG_CACHE_HOME/stoker/runtimes`, else `~/.cache/stoker/runtimes`: shared by every node of a user."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stoker" / "runtimes"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Names carry their units; the reason for each default is in `docs/settings.md`."""
+
+    host: str = "127.0.0.1"
+    port: int = 4566
+    data: Path = Path()
+    runtimes_dir: Path = Path()
+    isolation: Isolation = "auto"
+    fresh: bool = False
+    account_id: str = "000000000000"
+    region: str = "us-east-1"
+    access_key_id: str = ""
+    secret_access_key: str = ""
+    database_url: str = ""
+    concurrent_executions: int = 1000
+    idle_timeout_s: float = 600.0
+    freeze_after_s: float = 0.25
+    memory_reserve_mb: int = 512
+    stop_grace_s: float = 30.0
+    log_retention_days: int = 0
+    update_delay_s: float = 0.2
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether requests must be signed with the one configured key pair."""
+        return bool(self.access_key_id and self.secret_access_key)
+
+
+def load_settings(file: Path | None, environment: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:
+    """Defaults, then `file` (or `./stoker.toml` if there is one), then `STOKER_*`, then `overrides` (None is skipped).
+
+    Raises SettingsError.
+    """
+    settings = Settings(data=default_data_dir(), runtimes_dir=default_runtimes_dir())
+    settings = _apply(settings, _read_file(file), "in the settings file")
+    named = {key.removeprefix("STOKER_").lower(): value for key, value in environment.items() if key.startswith("STOKER_")}
+    settings = _apply(settings, named, "in the environment (STOKER_…)")
+    settings = _apply(settings, {k: v for k, v in overrides.items() if v is not None}, "on the command line")
+    return _checked(settings)
+
+
+def _read_file(file: Path | None) -> Mapping[str, Any]:
+    if file is None:
+        file = Path("stoker.toml")
+        if not file.exists():
+            return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise SettingsError(f"cannot read {file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}") from None
+
+
+def _apply(settings: Settings, values: Mapping[str, Any], where: str) -> Settings:
+    hints = get_type_hints(Settings)
+    known = {field.name for field in fields(Settings)}
+    changes = {}
+    for name, value in values.items():
+        if name not in known:
+            raise SettingsError(f"unknown setting {name!r} {where}; known: {', '.join(sorted(known))}")
+        changes[name] = _converted(name, value, hints[name], where)
+    return replace(settings, **changes)
+
+
+def _converted(name: str, value: Any, hint: Any, where: str) -> Any:
+    try:
+        if get_origin(hint) is Literal:
+            if value not in get_args(hint):
+                raise ValueError(f"must be one of {', '.join(get_args(hint))}")
+            return value
+        if hint is bool:
+            return _boolean(value)
+        if hint is Path:
+            return Path(value).expanduser().absolute()
+        if isinstance(value, bool):
+            raise ValueError(f"must be of type {hint.__name__}")  # noqa: TRY004 - one kind of error for the caller
+        return hint(value)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"setting {name!r} {where}: {error}") from None
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).lower()
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("must be true or false")
+
+
+def _checked(settings: Settings) -> Settings:
+    if not 0 <= settings.port <= 65535:
+        raise SettingsError(f"setting 'port': {settings.port} is not between 0 and 65535")
+    if not (len(settings.account_id) == 12 and settings.account_id.isdecimal()):
+        raise SettingsError("setting 'account_id': must be 12 digits")
+    if bool(settings.access_key_id) != bool(settings.secret_access_key):
+        raise SettingsError("settings 'access_key_id' and 'secret_access_key' go together")
+    for name in ("concurrent_executions", "idle_timeout_s", "stop_grace_s", "freeze_after_s"):
+        if getattr(settings, name) < 0:
+            raise SettingsError(f"setting {name!r}: must not be negative")
+    if not is_loopback(settings.host) and not settings.has_credentials:
+        raise SettingsError(
+            f"listening on {settings.host} needs credentials: set access_key_id and secret_access_key "
+            "(or STOKER_ACCESS_KEY_ID and STOKER_SECRET_ACCESS_KEY), or listen on 127.0.0.1"
+        )
+    return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can be reached from this machine only."""
+    return host in ("localhost", "::1") or host.startswith("127.")

@@ -1,0 +1,170 @@
+"""What a client of the Lambda API can be told went wrong, by AWS's own names.
+
+Rooms raise these with AWS's message; `front_door/wire.py` alone turns them into responses. Each class says the status,
+the body's message member (`Message` or `message`, which AWS mixes: reference, control plane, 3.2) and who is at fault.
+A handler that fails is not here: that is data, an `InvocationResult` with `function_error`.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+
+class LambdaError(Exception):
+    """An error of the Lambda API. `message` may be None: AWS then sends a null."""
+
+    status: ClassVar[int] = 500
+    message_member: ClassVar[Literal["Message", "message"]] = "Message"
+    fault: ClassVar[Literal["User", "Service"]] = "User"
+
+    def __init__(
+        self,
+        message: str | None,
+        *,
+        members: Mapping[str, object] | None = None,
+        has_type: bool = True,
+        code: str | None = None,
+    ) -> None:
+        """`members` are further body members; `has_type` is false where AWS sends no `Type`; `code` is the wire name
+        where it differs from the class's."""
+        super().__init__(message)
+        self.message = message
+        self.members: Mapping[str, object] = members or {}
+        self.has_type = has_type
+        self.code = code or type(self).__name__
+
+
+class ValidationException(LambdaError):
+    """The input breaks a constraint of the model. Its body has only `message`."""
+
+    status = 400
+    message_member = "message"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, has_type=False)
+
+
+class SerializationException(LambdaError):
+    """The request body is not what the protocol asks for."""
+
+    status = 400
+
+
+class AccessDeniedException(LambdaError):
+    """Not allowed; AWS often gives no text."""
+
+    status = 403
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, has_type=False)
+
+
+class MissingAuthenticationTokenException(LambdaError):
+    """The request is not signed."""
+
+    status = 403
+    message_member = "message"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, has_type=False)
+
+
+class InvalidSignatureException(MissingAuthenticationTokenException):
+    """The signature does not match."""
+
+
+class UnrecognizedClientException(MissingAuthenticationTokenException):
+    """The access key is not known here."""
+
+
+class UnknownOperationException(LambdaError):
+    """No operation has this method and path."""
+
+    status = 404
+    message_member = "message"
+
+
+class NotImplementedByStokerException(LambdaError):
+    """An operation that AWS has and Stoker does not: refused by name, never answered with something made up."""
+
+    status = 501
+    message_member = "Message"
+    fault = "Service"
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(
+            f"Stoker does not implement the operation {operation} yet. See docs/compatibility.md.",
+            code="NotImplementedException",
+        )
+
+
+class InvalidParameterValueException(LambdaError):
+    status = 400
+    message_member = "message"
+
+
+class InvalidRequestContentException(LambdaError):
+    status = 400
+    message_member = "message"
+
+
+class InvalidZipFileException(LambdaError):
+    status = 502
+
+
+class InvalidRuntimeException(LambdaError):
+    status = 502
+
+
+class CodeStorageExceededException(LambdaError):
+    status = 400
+    message_member = "message"
+
+
+class PreconditionFailedException(LambdaError):
+    status = 412
+    message_member = "message"
+
+
+class RequestTooLargeException(LambdaError):
+    """Its name on the wire is `RequestEntityTooLargeException`, and it has no `Type`."""
+
+    status = 413
+    message_member = "message"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, has_type=False, code="RequestEntityTooLargeException")
+
+
+class ResourceConflictException(LambdaError):
+    status = 409
+    message_member = "message"
+
+
+class ResourceNotFoundException(LambdaError):
+    status = 404
+
+
+class ResourceNotReadyException(LambdaError):
+    status = 502
+    message_member = "message"
+
+
+class ServiceException(LambdaError):
+    status = 500
+    fault = "Service"
+
+
+class TooManyRequestsException(LambdaError):
+    """Throttled; `reason` is one of the model's ThrottleReason values."""
+
+    status = 429
+    message_member = "message"
+
+    def __init__(self, reason: str, message: str = "Rate Exceeded.") -> None:
+        super().__init__(message, members={"Reason": reason})
+        self.reason = reason
+
+
+class UnsupportedMediaTypeException(LambdaError):
+    status = 415
+    message_member = "message"

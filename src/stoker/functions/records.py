@@ -1,0 +1,103 @@
+"""Functions and their versions, as the other rooms hold them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from stoker.code.records import CodePackage
+
+LATEST = "$LATEST"
+
+
+class State(StrEnum):
+    PENDING = "Pending"
+    ACTIVE = "Active"
+    INACTIVE = "Inactive"
+    FAILED = "Failed"
+
+
+class LastUpdateStatus(StrEnum):
+    SUCCESSFUL = "Successful"
+    FAILED = "Failed"
+    IN_PROGRESS = "InProgress"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingConfig:
+    """`log_group` is always set; levels only with JSON."""
+
+    log_group: str
+    log_format: Literal["Text", "JSON"] = "Text"
+    application_log_level: str | None = None
+    system_log_level: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a state is what it is."""
+
+    text: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionVersion:
+    """One version (`$LATEST` or a number) of one function, complete.
+
+    `build_id` changes exactly when something changes that a running environment was made from (code, configuration),
+    so environments of an older build are drained. `environment` is None when it was never given.
+    """
+
+    account_id: str
+    region: str
+    name: str
+    version: str
+    runtime: str
+    handler: str
+    role: str
+    code: CodePackage
+    description: str
+    timeout_s: int
+    memory_mb: int
+    ephemeral_storage_mb: int
+    architecture: str
+    environment: Mapping[str, str] | None
+    tracing_mode: Literal["PassThrough", "Active"]
+    logging: LoggingConfig
+    state: State
+    state_reason: Reason | None
+    last_update_status: LastUpdateStatus | None
+    last_update_reason: Reason | None
+    revision_id: str
+    last_modified: str
+    build_id: str
+
+    @property
+    def function_arn(self) -> str:
+        """Unqualified."""
+        return f"arn:aws:lambda:{self.region}:{self.account_id}:function:{self.name}"
+
+    @property
+    def version_arn(self) -> str:
+        """With `:$LATEST` or the number."""
+        return f"{self.function_arn}:{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionTarget:
+    """A function as a caller named it: no qualifier means `$LATEST`, and unqualified ARNs in what the handler sees."""
+
+    account_id: str
+    region: str
+    name: str
+    qualifier: str | None = None
+
+    @property
+    def function_arn(self) -> str:
+        return f"arn:aws:lambda:{self.region}:{self.account_id}:function:{self.name}"
+
+    @property
+    def arn(self) -> str:
+        """As the caller used it: unqualified if unqualified."""
+        return f"{self.function_arn}:{self.qualifier}" if self.qualifier else self.function_arn
