@@ -168,3 +168,30 @@ class TooManyRequestsException(LambdaError):
 class UnsupportedMediaTypeException(LambdaError):
     status = 415
     message_member = "message"
+
+
+class IncompleteSignatureException(MissingAuthenticationTokenException):
+    """The signature lacks a part, or is of a kind that is not supported."""
+
+
+class RequestTimeoutException(LambdaError):
+    """The client did not send its request in time."""
+
+    status = 408
+    message_member = "message"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, has_type=False)
+
+
+class ServiceNotProvidedException(LambdaError):
+    """A request for another of AWS's services."""
+
+    status = 501
+    fault = "Service"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"Stoker does not provide the service {service[:64]}. See docs/compatibility.md.",
+            code="NotImplementedException",
+        )

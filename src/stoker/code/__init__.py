@@ -1,0 +1,1 @@
+"""Deployment packages: checked, unpacked once, named by what is in them."""

@@ -47,6 +47,7 @@ class FunctionVersion:
 
     `build_id` changes exactly when something changes that a running environment was made from (code, configuration),
     so environments of an older build are drained. `environment` is None when it was never given.
+    `configuration_sha256` covers all that publishing would freeze: equal digests publish nothing new.
     """
 
     account_id: str
@@ -72,6 +73,7 @@ class FunctionVersion:
     revision_id: str
     last_modified: str
     build_id: str
+    configuration_sha256: str = ""
 
     @property
     def function_arn(self) -> str:
@@ -84,6 +86,46 @@ class FunctionVersion:
         return f"{self.function_arn}:{self.version}"
 
 
+FunctionKey = tuple[str, str, str]
+"""Account, region and name: what makes a function unique on a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function with all its versions. `id` tells it from an earlier function of the same name.
+
+    `published` is in ascending order. Numbers are never used twice, so `next_version` only grows.
+    """
+
+    id: str
+    latest: FunctionVersion
+    published: Mapping[str, FunctionVersion]
+    next_version: int
+    tags: Mapping[str, str]
+
+    @property
+    def key(self) -> FunctionKey:
+        return (self.latest.account_id, self.latest.region, self.latest.name)
+
+    @property
+    def name(self) -> str:
+        return self.latest.name
+
+    @property
+    def arn(self) -> str:
+        """Unqualified."""
+        return self.latest.function_arn
+
+    @property
+    def versions(self) -> tuple[FunctionVersion, ...]:
+        """`$LATEST` first, then the published ones."""
+        return (self.latest, *self.published.values())
+
+    def version(self, qualifier: str) -> FunctionVersion | None:
+        """The version that `$LATEST` or a number stands for."""
+        return self.latest if qualifier == LATEST else self.published.get(qualifier)
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionTarget:
     """A function as a caller named it: no qualifier means `$LATEST`, and unqualified ARNs in what the handler sees."""
@@ -92,6 +134,10 @@ class FunctionTarget:
     region: str
     name: str
     qualifier: str | None = None
+
+    @property
+    def key(self) -> FunctionKey:
+        return (self.account_id, self.region, self.name)
 
     @property
     def function_arn(self) -> str:

@@ -31,7 +31,7 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """Output members by the output shape's names; None values are left out. `status` where AWS differs from the model."""
+    """Output members by the output shape's names; None is left out. `status` where AWS differs from the model."""
 
     members: Mapping[str, Any] = field(default_factory=dict)
     status: int | None = None

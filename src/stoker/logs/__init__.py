@@ -1,0 +1,1 @@
+"""What functions print: log groups, streams and events, and the part of the CloudWatch Logs API that reads them."""

@@ -1,4 +1,4 @@
-"""A runtime that is ready to be put into a sandbox."""
+"""A runtime that is ready to be put into a sandbox, and what is known of each runtime on this host."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,14 @@ from pathlib import Path
 class RuntimeBuild:
     """Where a runtime's parts lie on this host and how it is started in a sandbox.
 
-    `lang_dir` becomes /var/lang, `runtime_dir` becomes /var/runtime (either may be None). `interpreter` is the path
-    inside the sandbox (None for provided.*, which has only the customer's bootstrap). `command` is the argv that starts
-    the runtime inside the sandbox, empty for provided.* (the bootstrap is looked up). `host_interpreter` and
-    `host_command` are the same with the host's paths, for plain isolation. `environment` is what this runtime adds to
-    the platform's variables (reference: runtime side, 3.1). `can_fork` says whether a zygote may hold it.
-    `version_arn_seed` and `version` give INIT_START's text, for example version "python:3.12.v1".
+    `lang_dir` becomes /var/lang, `runtime_dir` becomes /var/runtime (either may be None); both may point into the
+    host's /usr and need nothing else. `interpreter` is the path inside the sandbox (None for provided.*, which has only
+    the customer's bootstrap). `command` is the argv that starts the runtime inside the sandbox, empty for provided.*
+    (the bootstrap is looked up); `start.command_line` adds what depends on the function. `environment` is what this
+    runtime adds to the platform's variables (reference: runtime side, 3.1). `host_interpreter`, `host_command` and
+    `host_environment` are the same with the host's paths, for plain isolation. `can_fork` says whether a zygote may
+    hold it. `version` is INIT_START's text, for example "python:3.12.v1"; `client` names AWS's runtime client and its
+    version, for example "awslambdaric 4.2.2".
     """
 
     name: str
@@ -29,7 +31,30 @@ class RuntimeBuild:
     host_command: tuple[str, ...]
     can_fork: bool
     environment: Mapping[str, str] = field(default_factory=dict)
+    host_environment: Mapping[str, str] = field(default_factory=dict)
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeStatus:
+    """One line of `stoker runtimes list`.
+
+    `version` is the interpreter's own ("3.12.1"), `source` where it comes from; both are empty when there is none.
+    `hint` says what to type, or why the runtime cannot be had here; empty when it is ready.
+    """
+
+    name: str
+    language: str
+    is_ready: bool
+    version: str
+    source: str
+    hint: str
+    is_deprecated: bool
 
 
 class RuntimeNotReadyError(Exception):
     """The runtime is known but not prepared on this host; the text says what to type."""
+
+
+class RuntimeInstallError(Exception):
+    """Preparing a runtime failed; the text names the step, what it said, and what to do."""

@@ -1,0 +1,49 @@
+"""What starting an environment of a version takes: pure, but for looking whether a bootstrap is there."""
+
+import os
+from pathlib import Path
+
+from stoker.environments.environment import EnvironmentPlan
+from stoker.environments.variables import base_environment, may_fork, variables
+from stoker.functions.records import FunctionVersion
+from stoker.runtimes.records import RuntimeBuild
+from stoker.runtimes.start import command_line
+from stoker.sandbox.namespaces import RUNTIME_API
+from stoker.sandbox.sandbox import RUNTIME, ProcessSpec, SandboxSpec
+
+
+def plan_environment(
+    version: FunctionVersion, build: RuntimeBuild, task: Path, name: str, log_stream: str, *, fresh: bool, on_host: bool
+) -> EnvironmentPlan:
+    """`task` is the unpacked package on the host; `fresh` starts a new interpreter every time (setting `fresh`).
+
+    `on_host` is for plain isolation: the host's paths, and what `plain.py` then puts in place of a sandbox's.
+    """
+    environment = variables(version, build, log_stream, RUNTIME_API, base_environment(build, on_host=on_host))
+    spec = SandboxSpec(
+        name=name,
+        build=build,
+        task=task,
+        opt=None,
+        memory_mb=version.memory_mb,
+        tmp_mb=version.ephemeral_storage_mb,
+    )
+    argv = command_line(build, environment, on_host=on_host) or _bootstrap(task, on_host=on_host)
+    process = None
+    if argv:
+        process = ProcessSpec(
+            name=RUNTIME,
+            argv=argv,
+            environment=environment,
+            directory="/var/task",
+            handler=version.handler,
+            fork=build.can_fork and not fresh and not on_host and may_fork(version),
+        )
+    return EnvironmentPlan(name, version, build, spec, process)
+
+
+def _bootstrap(task: Path, *, on_host: bool) -> tuple[str, ...]:
+    """The customer's own runtime (reference: runtime side, 4.1); empty when there is none that can be executed."""
+    if os.access(task / "bootstrap", os.X_OK) and (task / "bootstrap").is_file():
+        return (str(task / "bootstrap") if on_host else "/var/task/bootstrap",)
+    return ()

@@ -1,0 +1,283 @@
+"""The environments of a node: which are idle, who waits for one, when to start, freeze and retire them.
+
+One group for each build of a version. A caller takes the environment that was idle most recently, or waits while a new
+one starts; whichever becomes free first serves the caller that waited longest.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from stoker.clock import Clock
+from stoker.environments.environment import Environment, EnvironmentPlan
+from stoker.environments.host_memory import HostMemory
+from stoker.errors import LambdaError, ServiceException, TooManyRequestsException
+from stoker.functions.records import FunctionVersion
+from stoker.logs.environment_log import EnvironmentLog, new_stream_name
+from stoker.logs.records import LogGroupName
+from stoker.logs.store import LogStore
+from stoker.sandbox.sandbox import SandboxError, SandboxMaker
+from stoker.supervision import Background, supervise
+
+log = logging.getLogger("stoker.environments")
+
+# A launcher that was killed takes its sandboxes in the making with it; the next one is a new launcher's.
+START_TRIES = 2
+NO_ENVIRONMENT = "An execution environment could not be started."
+
+Planner = Callable[[FunctionVersion, str, str], Awaitable[EnvironmentPlan]]
+
+
+class _Group:
+    """The environments of one build of one version. `idle` is in the order in which they became idle."""
+
+    def __init__(self, version: FunctionVersion) -> None:
+        self.version = version
+        self.idle: deque[Environment] = deque()
+        self.waiting: deque[asyncio.Future[Environment]] = deque()
+        self.starting = 0
+        self.is_drained = False
+
+    def next_waiting(self) -> asyncio.Future[Environment] | None:
+        while self.waiting:
+            future = self.waiting.popleft()
+            if not future.done():
+                return future
+        return None
+
+
+class EnvironmentPool:
+    """`lease` is the way in. `run_housekeeping` must run beside it; `close` ends every environment."""
+
+    def __init__(
+        self,
+        maker: SandboxMaker,
+        planner: Planner,
+        log_store: LogStore,
+        clock: Clock,
+        background: Background,
+        host_memory: HostMemory,
+        idle_timeout_s: float,
+        freeze_after_s: float,
+    ) -> None:
+        self._maker = maker
+        self._planner = planner
+        self._log_store = log_store
+        self._clock = clock
+        self._background = background
+        self._host_memory = host_memory
+        self._idle_timeout_s = idle_timeout_s
+        self._freeze_after_s = freeze_after_s
+        self._groups: dict[str, _Group] = {}
+        self._all: set[Environment] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count(1)
+        self._idle_changed = asyncio.Event()
+        self._name_prefix = secrets.token_hex(3)
+
+    @property
+    def count(self) -> int:
+        """How many environments there are, busy, idle and starting."""
+        return len(self._all)
+
+    @property
+    def idle_count(self) -> int:
+        return sum(len(group.idle) for group in self._groups.values())
+
+    def packages_in_use(self) -> set[str]:
+        """The names of code packages that are mounted somewhere."""
+        return {environment.version.code.sha256 for environment in self._all}
+
+    @asynccontextmanager
+    async def lease(self, version: FunctionVersion) -> AsyncIterator[Environment]:
+        """An environment of `version`, for one invocation. Raises TooManyRequestsException, ServiceException."""
+        group = self._group(version)
+        environment = self._take_idle(group) or await self._wait(group)
+        try:
+            yield environment
+        finally:
+            self._give_back(group, environment)
+
+    def drain(self, version: FunctionVersion) -> None:
+        """`version` was replaced or deleted: its idle environments end now, busy ones after their invocation."""
+        group = self._groups.pop(version.build_id, None)
+        if group is None:
+            return
+        group.is_drained = True
+        while group.idle:
+            self._retire(group.idle.popleft())
+
+    async def close(self) -> None:
+        """End every environment and wait until nothing is left of it."""
+        for environment in list(self._all):
+            self._retire(environment)
+        while self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
+
+    async def run_housekeeping(self) -> None:
+        """Freeze what has been idle for a moment, end what has been idle for long. Endless."""
+        await supervise(self._keep_house, "environment housekeeping")
+
+    # Taking and giving back
+
+    def _group(self, version: FunctionVersion) -> _Group:
+        group = self._groups.get(version.build_id)
+        if group is None:
+            group = self._groups[version.build_id] = _Group(version)
+        return group
+
+    def _take_idle(self, group: _Group) -> Environment | None:
+        while group.idle:
+            environment = group.idle.pop()
+            if environment.is_usable:
+                return environment
+            self._retire(environment)
+        return None
+
+    async def _wait(self, group: _Group) -> Environment:
+        future: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
+        group.waiting.append(future)
+        # Not one for each caller: those that are on their way already may be enough.
+        if group.starting < sum(not waiting.done() for waiting in group.waiting):
+            self._start_one(group, future)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._give_back(group, future.result())
+            raise
+
+    def _start_one(self, group: _Group, future: asyncio.Future[Environment]) -> None:
+        starting = sum(other.starting for other in self._groups.values())
+        while not self._host_memory.has_room_for(group.version.memory_mb, starting):
+            if not self._retire_longest_idle():
+                group.waiting.remove(future)
+                # AWS has no reason of its own for a full host: this is the account's limit, as far as a caller can tell.
+                raise TooManyRequestsException("ConcurrentInvocationLimitExceeded")
+        group.starting += 1
+        self._background.start(self._start(group), f"start of an environment of {group.version.name}")
+
+    async def _start(self, group: _Group) -> None:
+        try:
+            environment = await self._started(group.version)
+        except Exception as error:
+            log.error("no environment for %s: %s", group.version.version_arn, error)
+            waiting = group.next_waiting()
+            if waiting is not None:
+                told = error if isinstance(error, LambdaError) else ServiceException(NO_ENVIRONMENT)
+                waiting.set_exception(told)
+            return
+        finally:
+            group.starting -= 1
+        self._offer(group, environment)
+
+    async def _started(self, version: FunctionVersion) -> Environment:
+        for left in reversed(range(START_TRIES)):
+            environment = await self._new(version)
+            self._all.add(environment)
+            try:
+                await environment.start()
+            except BaseException as error:
+                self._all.discard(environment)
+                await environment.close()
+                if left == 0 or not isinstance(error, SandboxError):
+                    raise
+                log.warning("%s; trying again", error)
+            else:
+                return environment
+        raise AssertionError
+
+    async def _new(self, version: FunctionVersion) -> Environment:
+        group = LogGroupName(version.account_id, version.region, version.logging.log_group)
+        stream = new_stream_name(self._clock.now_s(), version.name, version.version, group.name)
+        name = f"{self._name_prefix}-{next(self._numbers)}"
+        plan = await self._planner(version, name, stream)
+        return Environment(plan, self._maker, EnvironmentLog(self._log_store, self._clock, group, stream), self._clock)
+
+    def _give_back(self, group: _Group, environment: Environment) -> None:
+        if not environment.is_usable:
+            self._retire(environment)
+        elif environment.needs_recovery:
+            self._background.start(self._recover(group, environment), "recovery of an environment")
+        else:
+            self._offer(group, environment)
+
+    async def _recover(self, group: _Group, environment: Environment) -> None:
+        await environment.recover()
+        if environment.is_usable:
+            self._offer(group, environment)
+        else:
+            self._retire(environment)
+
+    def _offer(self, group: _Group, environment: Environment) -> None:
+        if environment not in self._all:
+            return
+        waiting = group.next_waiting()
+        if waiting is not None:
+            waiting.set_result(environment)
+        elif group.is_drained:
+            self._retire(environment)
+        else:
+            environment.idle_since_s = asyncio.get_running_loop().time()
+            group.idle.append(environment)
+            self._idle_changed.set()
+
+    # Ending
+
+    def _retire(self, environment: Environment) -> None:
+        if environment not in self._all:
+            return
+        self._all.discard(environment)
+        task = self._background.start(environment.close(), "end of an environment")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _retire_longest_idle(self) -> bool:
+        groups = [group for group in self._groups.values() if group.idle]
+        if not groups:
+            return False
+        oldest = min(groups, key=lambda group: group.idle[0].idle_since_s)
+        self._retire(oldest.idle.popleft())
+        return True
+
+    # Housekeeping
+
+    async def _keep_house(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._idle_changed.clear()
+            due_s = self._house_kept(loop.time())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due_s):
+                    await self._idle_changed.wait()
+                    # One pause serves all that become idle in it: under load this loop runs rarely.
+                    await asyncio.sleep(self._freeze_after_s)
+
+    def _house_kept(self, now_s: float) -> float | None:
+        """Freeze and retire what is due at `now_s`; returns when something next will be, in loop time."""
+        next_s: float | None = None
+        for key, group in list(self._groups.items()):
+            while group.idle and group.idle[0].idle_since_s + self._idle_timeout_s <= now_s:
+                self._retire(group.idle.popleft())
+            if group.idle:
+                expires_s = group.idle[0].idle_since_s + self._idle_timeout_s
+                next_s = expires_s if next_s is None else min(next_s, expires_s)
+            elif not group.waiting and not group.starting and not self._has_members(group):
+                del self._groups[key]
+            for environment in reversed(group.idle):
+                if environment.is_frozen:
+                    break
+                freezes_s = environment.idle_since_s + self._freeze_after_s
+                if freezes_s <= now_s:
+                    environment.freeze()
+                else:
+                    next_s = freezes_s if next_s is None else min(next_s, freezes_s)
+        return next_s
+
+    def _has_members(self, group: _Group) -> bool:
+        return any(environment.version.build_id == group.version.build_id for environment in self._all)

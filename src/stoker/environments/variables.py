@@ -1,0 +1,84 @@
+"""The environment variables of a function's processes (reference: runtime side, 3)."""
+
+from collections.abc import Mapping
+
+from stoker.functions.records import FunctionVersion
+from stoker.runtimes.records import RuntimeBuild
+from stoker.sandbox.recipe import BASE_ENVIRONMENT
+
+# What an interpreter, the dynamic linker or the C library reads only when a program starts: a function that sets one of
+# these is started by exec, never by fork from a zygote that started without it.
+_READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "OPENSSL_")
+_READ_AT_START_EXACT = frozenset({"LANG", "LANGUAGE", "TZ", "AWS_LAMBDA_EXEC_WRAPPER"})
+
+TELEMETRY_DESCRIPTOR = "62"  # as on AWS; sandbox/launcher/runtime.py opens it
+
+
+def variables(
+    version: FunctionVersion, build: RuntimeBuild, log_stream: str, runtime_api: str, base: Mapping[str, str]
+) -> dict[str, str]:
+    """All variables of one environment. The customer's come first, so that the platform's win.
+
+    `base` is what the kind of isolation gives every process (paths, mostly); the customer may override that part.
+    """
+    return {
+        **base,
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
+        **(version.environment or {}),
+        **_platform(version, log_stream),
+        **_execution_env(build),
+        **_credentials(version),
+        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "LAMBDA_TASK_ROOT": base["LAMBDA_TASK_ROOT"],
+        "LAMBDA_RUNTIME_DIR": base["LAMBDA_RUNTIME_DIR"],
+    }
+
+
+def _platform(version: FunctionVersion, log_stream: str) -> dict[str, str]:
+    return {
+        "_HANDLER": version.handler,
+        "AWS_REGION": version.region,
+        "AWS_DEFAULT_REGION": version.region,
+        "AWS_LAMBDA_FUNCTION_NAME": version.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": version.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "_AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1",
+        "_AWS_XRAY_DAEMON_PORT": "2000",
+        "PWD": "/var/task",
+        "SHLVL": "0",
+    }
+
+
+def _execution_env(build: RuntimeBuild) -> dict[str, str]:
+    if build.language == "provided":
+        return {}
+    # Only AWS's own clients for managed runtimes know the framed log descriptor.
+    return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{build.name}", "_LAMBDA_TELEMETRY_LOG_FD": TELEMETRY_DESCRIPTOR}
+
+
+def _credentials(version: FunctionVersion) -> dict[str, str]:
+    """Keys that mean nothing outside: the access key is the account, as everywhere in Stoker."""
+    return {
+        "AWS_ACCESS_KEY_ID": version.account_id,
+        "AWS_SECRET_ACCESS_KEY": "stoker",
+        "AWS_SESSION_TOKEN": "stoker",
+    }
+
+
+def may_fork(version: FunctionVersion) -> bool:
+    """Whether the customer's variables allow a start by fork."""
+    return not any(
+        name in _READ_AT_START_EXACT or name.startswith(_READ_AT_START) for name in (version.environment or {})
+    )
+
+
+def base_environment(build: RuntimeBuild, *, on_host: bool) -> Mapping[str, str]:
+    """What every process of this kind of isolation gets; without a sandbox, the runtime's directories on the host."""
+    if not on_host:
+        return {**BASE_ENVIRONMENT, **build.environment}
+    runtime_dir = str(build.runtime_dir or "")
+    return {"LAMBDA_TASK_ROOT": "", "LAMBDA_RUNTIME_DIR": runtime_dir, "TZ": ":UTC", **build.host_environment}

@@ -1,0 +1,43 @@
+"""What every kind of endpoint (Lambda, JSON services, raw routes) gives the application for one request."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from stoker.front_door.request import BodyLimit, HttpRequest
+from stoker.front_door.wire import ErrorStyle
+from stoker.lambda_model.call import Caller
+from stoker.lambda_model.encoding import WireAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request that is complete, whose caller is known."""
+
+    request: HttpRequest
+    body: bytes
+    caller: Caller
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for, known before its body is read. `service` is the signing name it must be signed for."""
+
+    limit: BodyLimit
+    answer: Callable[[Received], Awaitable[WireAnswer]]
+    needs_signature: bool = True
+    service: str | None = None
+
+
+class Endpoint(Protocol):
+    """One kind of endpoint."""
+
+    @property
+    def error_style(self) -> ErrorStyle:
+        """How its clients expect errors."""
+        ...
+
+    def ask(self, request: HttpRequest) -> Asked:
+        """What the request asks for. Raises a LambdaError when there is no such thing."""
+        ...

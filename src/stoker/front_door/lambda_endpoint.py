@@ -1,0 +1,72 @@
+"""The Lambda API: finds the operation by AWS's service model, parses, validates, calls the room, renders its answer."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from stoker.errors import NotImplementedByStokerException
+from stoker.front_door.endpoints import Asked, Received
+from stoker.front_door.request import BodyLimit, HttpRequest
+from stoker.front_door.wire import ErrorStyle, rest_error
+from stoker.lambda_model.call import ApiCall, Operation
+from stoker.lambda_model.encoding import WireAnswer
+from stoker.lambda_model.names import check_region
+from stoker.lambda_model.recorded import refuse_by_other_names
+from stoker.lambda_model.routes import Match
+from stoker.lambda_model.service import OperationModel, load_lambda, parse_query
+from stoker.limits import EVENT_PAYLOAD_BYTES_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_PAYLOAD_BYTES_MAX
+
+_WITH_PACKAGE = frozenset({"CreateFunction", "UpdateFunctionCode", "PublishLayerVersion"})
+
+
+class LambdaEndpoint:
+    """`operations` are those that exist here; every other operation of the model is refused by name."""
+
+    error_style: ErrorStyle = staticmethod(rest_error)
+
+    def __init__(self, operations: Mapping[str, Operation]) -> None:
+        self._model = load_lambda()
+        unknown = operations.keys() - self._model.operations.keys()
+        if unknown:
+            raise ValueError(f"not operations of the Lambda API: {', '.join(sorted(unknown))}")
+        self._operations = operations
+        self._runtimes = self._model.runtimes
+
+    def ask(self, request: HttpRequest) -> Asked:
+        """Raises UnknownOperationException, NotImplementedByStokerException and SerializationException."""
+        query = parse_query(request.query_string)
+        match = self._model.find(request.method, request.raw_path, query)
+        operation = self._operations.get(match.target.name)
+        if operation is None:
+            raise NotImplementedByStokerException(match.target.name)
+        return Asked(
+            limit=body_limit(match.target.name, request.headers.get("x-amz-invocation-type")),
+            answer=partial(self._answer, match, query, operation),
+            service="lambda",
+        )
+
+    async def _answer(
+        self,
+        match: Match[OperationModel],
+        query: Mapping[str, list[str]],
+        operation: Operation,
+        received: Received,
+    ) -> WireAnswer:
+        model, headers = match.target, received.request.headers
+        members = model.read(match.path_values, query, headers, received.body)
+        if model.names_function and "FunctionName" in members:
+            check_region(members["FunctionName"], received.caller)
+        model.validate(members)
+        refuse_by_other_names(model.name, members, self._runtimes)
+        answer = await operation(
+            ApiCall(model.name, received.caller, received.request_id, members, received.request.endpoint, headers)
+        )
+        return model.encode(answer)
+
+
+def body_limit(operation: str, invocation_type: str | None) -> BodyLimit:
+    """How large a request may be (reference: control plane, 3.3 and 4.1)."""
+    if operation in _WITH_PACKAGE:
+        return BodyLimit(REQUEST_BODY_BYTES_MAX, operation)
+    if operation == "InvokeAsync" or (operation == "Invoke" and invocation_type == "Event"):
+        return BodyLimit(EVENT_PAYLOAD_BYTES_MAX, "InvokeFunction")
+    return BodyLimit(REQUEST_PAYLOAD_BYTES_MAX, "InvokeFunction" if operation == "Invoke" else operation)

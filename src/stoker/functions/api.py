@@ -1,0 +1,126 @@
+"""The operations of the Lambda API on functions: read, list, delete, and the account's totals.
+
+Creating and updating, versions and tags have a file each beside this one; `FunctionsApi` joins them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stoker import limits
+from stoker.clock import Clock
+from stoker.code.download import CodeDownload
+from stoker.code.store import CodeStore
+from stoker.config import Settings
+from stoker.errors import ResourceNotFoundException
+from stoker.functions.account import code_bytes
+from stoker.functions.activation import Activation
+from stoker.functions.delete import without
+from stoker.functions.deployment_api import DeploymentApi
+from stoker.functions.paging import page
+from stoker.functions.records import Function, FunctionTarget, FunctionVersion
+from stoker.functions.registry import FunctionRegistry
+from stoker.functions.rendering import configuration, listed_configuration
+from stoker.functions.runtime_choice import find_runtime
+from stoker.functions.tags_api import TagsApi
+from stoker.functions.targets import target_of
+from stoker.functions.unsupported import refuse_unsupported
+from stoker.functions.versions_api import VersionsApi, version_sort_key
+from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
+from stoker.runtimes.catalogue import RuntimeCatalogue
+
+
+class FunctionsApi:
+    """Thirteen operations, by name, for the front door."""
+
+    def __init__(
+        self,
+        registry: FunctionRegistry,
+        code_store: CodeStore,
+        code_download: CodeDownload,
+        runtimes: RuntimeCatalogue,
+        activation: Activation,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._code_download = code_download
+        self._runtimes = runtimes
+        self._settings = settings
+        self._parts = (
+            DeploymentApi(registry, code_store, runtimes, activation, clock),
+            VersionsApi(registry, runtimes, activation, clock),
+            TagsApi(registry),
+        )
+
+    def operations(self) -> dict[str, Operation]:
+        """Every operation of this room."""
+        operations: dict[str, Operation] = {
+            "GetFunction": self.get_function,
+            "GetFunctionConfiguration": self.get_function_configuration,
+            "ListFunctions": self.list_functions,
+            "DeleteFunction": self.delete_function,
+            "GetAccountSettings": self.get_account_settings,
+        }
+        for part in self._parts:
+            operations |= part.operations()
+        return operations
+
+    async def get_function(self, call: ApiCall) -> ApiAnswer:
+        target = target_of(call)
+        version = self._registry.version(target)
+        tags = self._registry.function(target).tags
+        location = self._code_download.location(call.endpoint, version.code)
+        return ApiAnswer(
+            {
+                "Configuration": await self._configuration(version, target),
+                "Code": {"RepositoryType": "S3", "Location": location},
+                "Tags": dict(tags) or None,
+            }
+        )
+
+    async def get_function_configuration(self, call: ApiCall) -> ApiAnswer:
+        target = target_of(call)
+        return ApiAnswer(await self._configuration(self._registry.version(target), target))
+
+    async def list_functions(self, call: ApiCall) -> ApiAnswer:
+        refuse_unsupported(call.members)
+        functions = self._registry.functions_of(call.caller.account_id, call.caller.region)
+        if call.members.get("FunctionVersion") == "ALL":
+            listed = [(version, version.version_arn) for function in functions for version in function.versions]
+        else:
+            listed = [(function.latest, function.arn) for function in functions]
+        shown, marker = page(
+            listed, lambda item: version_sort_key(item[0]), call.members.get("Marker"), call.members.get("MaxItems")
+        )
+        return ApiAnswer(
+            {"NextMarker": marker, "Functions": [listed_configuration(version, arn) for version, arn in shown]}
+        )
+
+    async def delete_function(self, call: ApiCall) -> ApiAnswer:
+        target = target_of(call)
+
+        def delete(function: Function | None) -> Function | None:
+            if function is None:
+                raise ResourceNotFoundException(f"Function not found: {target.function_arn}")
+            return without(function, target.qualifier)
+
+        await self._registry.change(target.key, delete)
+        return ApiAnswer(status=204)
+
+    async def get_account_settings(self, call: ApiCall) -> ApiAnswer:
+        functions = self._registry.functions_of(call.caller.account_id, call.caller.region)
+        return ApiAnswer(
+            {
+                "AccountLimit": {
+                    "TotalCodeSize": limits.CODE_STORAGE_BYTES_MAX,
+                    "CodeSizeUnzipped": limits.UNZIPPED_BYTES_MAX,
+                    "CodeSizeZipped": limits.ZIPPED_BYTES_MAX,
+                    "ConcurrentExecutions": self._settings.concurrent_executions,
+                    "UnreservedConcurrentExecutions": self._settings.concurrent_executions,
+                },
+                "AccountUsage": {"TotalCodeSize": code_bytes(functions), "FunctionCount": len(functions)},
+            }
+        )
+
+    async def _configuration(self, version: FunctionVersion, target: FunctionTarget) -> Mapping[str, Any]:
+        return configuration(version, target.arn, await find_runtime(self._runtimes, version.runtime))

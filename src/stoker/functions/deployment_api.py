@@ -1,0 +1,185 @@
+"""CreateFunction, UpdateFunctionCode and UpdateFunctionConfiguration.
+
+Each one checks everything it can before it stores code, commits the new record before it answers, and leaves the rest
+to the activation.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from stoker.clock import Clock, lambda_timestamp
+from stoker.code.records import CodePackage
+from stoker.code.store import CodeStore
+from stoker.errors import InvalidParameterValueException, ResourceConflictException, ResourceNotFoundException
+from stoker.functions.account import check_code_storage
+from stoker.functions.activation import Activation
+from stoker.functions.configuration import (
+    configuration_of,
+    configured,
+    default_configuration,
+    requested_configuration,
+)
+from stoker.functions.create import Creation, created
+from stoker.functions.publish import publish
+from stoker.functions.records import Function, FunctionTarget, FunctionVersion
+from stoker.functions.registry import FunctionRegistry
+from stoker.functions.rendering import configuration
+from stoker.functions.runtime_choice import find_runtime, require_runtime
+from stoker.functions.tags import check_tags
+from stoker.functions.targets import whole_function_of
+from stoker.functions.unsupported import check_architecture, host_architecture, refuse_unsupported, with_code
+from stoker.functions.update import check_can_change, check_revision, updated
+from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
+from stoker.runtimes.catalogue import RuntimeCatalogue
+
+NO_CODE = "Please provide a source for function code."
+IMAGE_FOR_ZIP = "Please don't provide ImageUri when updating a function with packageType Zip."
+TWO_CODES = "Please do not provide other FunctionCode parameters when providing a ZipFile."
+
+
+class DeploymentApi:
+    """What `aws lambda create-function` and the `update-…` commands call."""
+
+    def __init__(
+        self,
+        registry: FunctionRegistry,
+        code_store: CodeStore,
+        runtimes: RuntimeCatalogue,
+        activation: Activation,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._code_store = code_store
+        self._runtimes = runtimes
+        self._activation = activation
+        self._clock = clock
+
+    def operations(self) -> dict[str, Operation]:
+        return {
+            "CreateFunction": self.create_function,
+            "UpdateFunctionCode": self.update_function_code,
+            "UpdateFunctionConfiguration": self.update_function_configuration,
+        }
+
+    async def create_function(self, call: ApiCall) -> ApiAnswer:
+        members = call.members
+        target = whole_function_of(call)
+        zip_bytes = _zip_bytes(members)
+        refuse_unsupported(members)
+        configuration = requested_configuration(default_configuration(target.name), members)
+        architecture = _architecture(members, host_architecture())
+        tags = dict(members.get("Tags") or {})
+        check_tags(tags)
+        await require_runtime(self._runtimes, configuration.runtime)
+        _check_is_new(self._registry.find(target.key), target)
+        package = await self._put(target, zip_bytes)
+        now = self._timestamp()
+
+        def create(present: Function | None) -> Function:
+            _check_is_new(present, target)
+            function = created(Creation(target, configuration, package, architecture, tags), now)
+            return publish(function, None, now) if members.get("Publish") else function
+
+        function = await self._change(target, create)
+        self._activation.start(function)
+        # With Publish the answer is the version's, yet AWS calls it by the unqualified ARN (control plane, 4.1).
+        return await self._answer(_answered_version(function, members), function.arn)
+
+    async def update_function_code(self, call: ApiCall) -> ApiAnswer:
+        members = with_code(call.members)
+        target = whole_function_of(call)
+        present = self._registry.function(target)
+        if members["Code"].get("ImageUri"):
+            raise InvalidParameterValueException(IMAGE_FOR_ZIP)
+        zip_bytes = _zip_bytes(members)
+        refuse_unsupported(members)
+        architecture = _architecture(members, present.latest.architecture)
+        check_can_change(present)
+        check_revision(present, members.get("RevisionId"))
+        await require_runtime(self._runtimes, present.latest.runtime)
+        package = await self._put(target, zip_bytes)
+
+        def with_new_code(latest: FunctionVersion) -> FunctionVersion:
+            return replace(latest, code=package, architecture=architecture)
+
+        if members.get("DryRun"):
+            return await self._answer(with_new_code(present.latest), present.arn)
+        function = await self._update(target, members, with_new_code)
+        version = _answered_version(function, members)
+        return await self._answer(version, version.version_arn if members.get("Publish") else function.arn)
+
+    async def update_function_configuration(self, call: ApiCall) -> ApiAnswer:
+        members = call.members
+        target = whole_function_of(call)
+        present = self._registry.function(target)
+        refuse_unsupported(members)
+        requested = requested_configuration(configuration_of(present.latest), members)
+        if members.get("Runtime"):
+            await require_runtime(self._runtimes, requested.runtime)
+
+        def with_new_configuration(latest: FunctionVersion) -> FunctionVersion:
+            return configured(latest, requested_configuration(configuration_of(latest), members))
+
+        function = await self._update(target, members, with_new_configuration)
+        return await self._answer(function.latest, function.arn)
+
+    async def _update(
+        self, target: FunctionTarget, members: Mapping[str, Any], change: Callable[[FunctionVersion], FunctionVersion]
+    ) -> Function:
+        now = self._timestamp()
+
+        def update(present: Function | None) -> Function:
+            if present is None:  # deleted while its code was unpacked
+                raise ResourceNotFoundException(f"Function not found: {target.arn}")
+            check_can_change(present)
+            check_revision(present, members.get("RevisionId"))
+            function = updated(present, change(present.latest), now)
+            return publish(function, None, now) if members.get("Publish") else function
+
+        function = await self._change(target, update)
+        self._activation.start(function)
+        return function
+
+    async def _change(self, target: FunctionTarget, verb: Callable[[Function | None], Function]) -> Function:
+        function = await self._registry.change(target.key, verb)
+        assert function is not None
+        return function
+
+    async def _put(self, target: FunctionTarget, zip_bytes: bytes) -> CodePackage:
+        check_code_storage(self._registry.functions_of(target.account_id, target.region), len(zip_bytes))
+        return await self._code_store.put(zip_bytes)
+
+    async def _answer(self, version: FunctionVersion, arn: str) -> ApiAnswer:
+        return ApiAnswer(configuration(version, arn, await find_runtime(self._runtimes, version.runtime)))
+
+    def _timestamp(self) -> str:
+        return lambda_timestamp(self._clock.now_s())
+
+
+def _zip_bytes(members: Mapping[str, Any]) -> bytes:
+    """The package of a request that brings one. S3 and images are left to `refuse_unsupported`, which names them."""
+    code = members["Code"]
+    zip_bytes: bytes | None = code.get("ZipFile")
+    others = [name for name, value in code.items() if value and name != "ZipFile"]
+    if zip_bytes is None and not others:
+        raise InvalidParameterValueException(NO_CODE)
+    if zip_bytes is not None and others:
+        raise InvalidParameterValueException(TWO_CODES)
+    return zip_bytes or b""
+
+
+def _architecture(members: Mapping[str, Any], otherwise: str) -> str:
+    """AWS's default is x86_64; ours is what the host has, or nothing would run on the other kind of machine."""
+    architecture: str = (members.get("Architectures") or [otherwise])[0]
+    check_architecture(architecture)
+    return architecture
+
+
+def _check_is_new(present: Function | None, target: FunctionTarget) -> None:
+    if present is not None:
+        raise ResourceConflictException(f"Function already exist: {target.name}")
+
+
+def _answered_version(function: Function, members: Mapping[str, Any]) -> FunctionVersion:
+    return function.published[str(function.next_version - 1)] if members.get("Publish") else function.latest

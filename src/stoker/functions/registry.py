@@ -1,0 +1,143 @@
+"""Every function of the node in memory, so that an invocation resolves its target without waiting for anything.
+
+The registry is the one door for changes: a change is worked out on the record, committed, and only then shown. Changes
+of one function follow each other; those of different functions run side by side.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from weakref import WeakValueDictionary
+
+from stoker.errors import LambdaError, ResourceNotFoundException
+from stoker.functions.records import (
+    LATEST,
+    Function,
+    FunctionKey,
+    FunctionTarget,
+    FunctionVersion,
+    LastUpdateStatus,
+    State,
+)
+from stoker.functions.store import FunctionStore
+from stoker.supervision import Background
+
+Verb = Callable[[Function | None], Function | None]
+"""Works out a change: the function as it is (None if there is none) and as it shall be (None to delete it).
+
+Answering the very record it was given changes nothing. It may raise any LambdaError, and may not wait.
+"""
+
+
+class FunctionRegistry:
+    """To be used from the event loop's thread only."""
+
+    def __init__(self, store: FunctionStore, background: Background) -> None:
+        self._store = store
+        self._background = background
+        self._functions: dict[FunctionKey, Function] = {}
+        # What invocations get, by qualifier: not always what the API shows, see `_runnable`.
+        self._runnable: dict[FunctionKey, dict[str, FunctionVersion]] = {}
+        self._turns: WeakValueDictionary[FunctionKey, asyncio.Lock] = WeakValueDictionary()
+        self._listeners: list[Callable[[FunctionVersion], None]] = []
+
+    async def load(self) -> None:
+        """Read everything from the database; once, at start."""
+        for function in await self._store.load():
+            self._show(function.key, None, function)
+
+    def on_change(self, listener: Callable[[FunctionVersion], None]) -> None:
+        """Call `listener` with each version whose environments have become useless: replaced or deleted."""
+        self._listeners.append(listener)
+
+    def resolve(self, target: FunctionTarget, *, names_latest: bool = True) -> FunctionVersion:
+        """The version that an invocation of `target` runs; while an update is in progress, the one before it.
+
+        Raises ResourceNotFoundException. Since 2024 AWS ends its text with `:$LATEST` for an unknown function without
+        qualifier when it was invoked, and without when it was looked up: `names_latest`.
+        """
+        try:
+            return self._runnable[target.account_id, target.region, target.name][target.qualifier or LATEST]
+        except KeyError:
+            raise _not_found(target, names_latest) from None
+
+    def find(self, key: FunctionKey) -> Function | None:
+        """The function as the API shows it."""
+        return self._functions.get(key)
+
+    def function(self, target: FunctionTarget) -> Function:
+        """The function of `target`, whatever its qualifier. Raises ResourceNotFoundException."""
+        function = self._functions.get(target.key)
+        if function is None:
+            raise _not_found(target, False)
+        return function
+
+    def version(self, target: FunctionTarget) -> FunctionVersion:
+        """The version of `target` as the API shows it. Raises ResourceNotFoundException."""
+        version = self.function(target).version(target.qualifier or LATEST)
+        if version is None:
+            raise _not_found(target, False)
+        return version
+
+    def functions_of(self, account_id: str, region: str) -> list[Function]:
+        """The functions of one account in one region, by name."""
+        here = [function for key, function in self._functions.items() if key[:2] == (account_id, region)]
+        return sorted(here, key=lambda function: function.name)
+
+    def all_functions(self) -> Collection[Function]:
+        return tuple(self._functions.values())
+
+    def packages_in_use(self) -> set[str]:
+        """The digests of every package that some version needs."""
+        return {version.code.sha256 for function in self._functions.values() for version in function.versions}
+
+    async def change(self, key: FunctionKey, verb: Verb) -> Function | None:
+        """Apply `verb` to the function of `key`; when this returns, the result is on disk and shown. Raises its errors.
+
+        A caller that goes away does not stop a change half-way between the database and the memory.
+        """
+        change = self._background.start(self._change(key, verb), f"change of the function {key[2]}")
+        outcome = await asyncio.shield(change)
+        if isinstance(outcome, LambdaError):
+            raise outcome
+        return outcome
+
+    async def _change(self, key: FunctionKey, verb: Verb) -> Function | LambdaError | None:
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            before = self._functions.get(key)
+            try:
+                after = verb(before)
+            except LambdaError as refusal:  # as a value: the background logs what it sees raised
+                return refusal
+            if after is not before:
+                await self._store.replace(before, after)
+                self._show(key, before, after)
+            return after
+
+    def _show(self, key: FunctionKey, before: Function | None, after: Function | None) -> None:
+        old = self._runnable.pop(key, {})
+        if after is None:
+            del self._functions[key]
+            new: dict[str, FunctionVersion] = {}
+        else:
+            self._functions[key] = after
+            new = self._runnable[key] = _runnable(before, after, old)
+        self._tell_useless(old, new)
+
+    def _tell_useless(self, old: dict[str, FunctionVersion], new: dict[str, FunctionVersion]) -> None:
+        useful = {version.build_id for version in new.values()}
+        for version in old.values():
+            if version.build_id not in useful:
+                for listener in self._listeners:
+                    listener(version)
+
+
+def _runnable(before: Function | None, after: Function, old: dict[str, FunctionVersion]) -> dict[str, FunctionVersion]:
+    """Invocations go on with the old `$LATEST` until an update has succeeded (reference: control plane, 4.2)."""
+    unfinished = after.latest.last_update_status in (LastUpdateStatus.IN_PROGRESS, LastUpdateStatus.FAILED)
+    keeps_old = before is not None and unfinished and old[LATEST].state is State.ACTIVE
+    return {LATEST: old[LATEST] if keeps_old else after.latest, **after.published}
+
+
+def _not_found(target: FunctionTarget, names_latest: bool) -> ResourceNotFoundException:
+    suffix = f":{LATEST}" if names_latest and not target.qualifier else ""
+    return ResourceNotFoundException(f"Function not found: {target.arn}{suffix}")

@@ -1,0 +1,90 @@
+"""The log stream of one execution environment: what its processes print and what the platform says about them.
+
+Everything here is synchronous and only fills the memory of the log store: it is on the path of every invocation.
+"""
+
+import secrets
+from datetime import UTC, datetime
+
+from stoker.clock import Clock
+from stoker.logs.readers import FramedReader, LineReader
+from stoker.logs.records import LogGroupName
+from stoker.logs.store import LogStore
+
+TAIL_BYTES = 4096
+# A frame carries its writer's time. A function can write any; beyond this it is not believed.
+BELIEVED_TIME_MS = 15 * 60 * 1000
+
+
+def default_group(account_id: str, region: str, function_name: str) -> LogGroupName:
+    """`/aws/lambda/NAME`, where a function logs unless its LoggingConfig says otherwise."""
+    return LogGroupName(account_id, region, f"/aws/lambda/{function_name}")
+
+
+def new_stream_name(now_s: float, function_name: str, version: str, log_group: str) -> str:
+    """A stream's name for a new environment; in a group of its own choice the function's name is part of it."""
+    day = datetime.fromtimestamp(now_s, UTC)
+    owner = "" if log_group == f"/aws/lambda/{function_name}" else function_name
+    return f"{day:%Y/%m/%d}/{owner}[{version}]{secrets.token_hex(16)}"
+
+
+class EnvironmentLog:
+    """One stream, and the readers of the pipes that feed it."""
+
+    def __init__(self, store: LogStore, clock: Clock, group: LogGroupName, stream: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._readers: list[LineReader | FramedReader] = []
+        self._tail: bytearray | None = None
+        self.group = group
+        self.stream = stream
+        self._output = self.line_reader()
+
+    def write(self, data: bytes) -> None:
+        """Raw output, where stdout and stderr share one pipe; otherwise each pipe has a `line_reader`."""
+        self._output.feed(data)
+
+    def line_reader(self) -> LineReader:
+        """For one pipe: feed it what the pipe gives, and `close_reader` it at the pipe's end."""
+        reader = LineReader(self._emit)
+        self._readers.append(reader)
+        return reader
+
+    def framed_reader(self) -> FramedReader:
+        """For the log descriptor (`_LAMBDA_TELEMETRY_LOG_FD`)."""
+        reader = FramedReader(self._emit)
+        self._readers.append(reader)
+        return reader
+
+    def close_reader(self, reader: LineReader | FramedReader) -> None:
+        """The pipe ended: an unfinished line is an event too. Closing twice is fine."""
+        reader.flush()
+        if reader in self._readers:
+            self._readers.remove(reader)
+
+    def platform_line(self, text: str) -> None:
+        """Log a line of `platform_lines`, after what was printed before it, finished or not."""
+        for reader in self._readers:
+            reader.flush()
+        self._emit(text)
+
+    def begin_tail(self) -> None:
+        """Keep the end of what is logged from here on (`LogType=Tail`)."""
+        self._tail = bytearray()
+
+    def end_tail(self) -> bytes:
+        """The last 4,096 bytes since `begin_tail`; empty when it was not called."""
+        tail, self._tail = self._tail, None
+        return bytes(tail[-TAIL_BYTES:]) if tail else b""
+
+    def _emit(self, text: str, timestamp_ms: int | None = None) -> None:
+        now_ms = int(self._clock.now_s() * 1000)
+        if timestamp_ms is None or abs(timestamp_ms - now_ms) > BELIEVED_TIME_MS:
+            timestamp_ms = now_ms
+        # PostgreSQL's text cannot hold the NUL character.
+        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        self._store.append(self.group, self.stream, timestamp_ms, text)
+        if self._tail is not None:
+            self._tail += text[-TAIL_BYTES:].encode()
+            if len(self._tail) > 16 * TAIL_BYTES:
+                del self._tail[:-TAIL_BYTES]

@@ -1,0 +1,334 @@
+"""The SQL of the logs, and the only place where a row becomes a record.
+
+Every function takes a connection inside a transaction; `store.py` runs them through the database.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from stoker.logs.records import LogEvent, LogGroup, LogGroupName, LogLine, LogPosition, LogStream
+from stoker.logs.tables import log_events, log_groups, log_streams
+
+# AWS answers as many events as fit in 1 MB, each counted with 26 bytes more (GetLogEvents, PutLogEvents).
+ANSWER_BYTES_MAX = 1024 * 1024
+EVENT_OVERHEAD_BYTES = 26
+# An event may have 256 KB: rows are fetched so many at a time, and not the whole answer.
+FETCH_ROWS = 200
+# Deleting in pieces keeps each transaction short; an hour's expired events may be millions.
+DELETE_EVENTS_MAX = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSearch:
+    """`pattern` is a part of the name, `after` the last name of the page before."""
+
+    account_id: str
+    region: str
+    prefix: str = ""
+    pattern: str = ""
+    names: tuple[str, ...] = ()
+    after: str = ""
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSearch:
+    """`offset` counts the streams of the pages before: the order by last event moves while one reads."""
+
+    group: LogGroupName
+    prefix: str = ""
+    by_last_event: bool = False
+    is_descending: bool = False
+    offset: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class EventSearch:
+    """Times in epoch ms; `start_ms` is included, `end_ms` is not. `after` and `before` are not included.
+
+    `scan_max` bounds how many events are looked at for those that match.
+    """
+
+    group: LogGroupName
+    streams: tuple[str, ...] = ()
+    stream_prefix: str = ""
+    start_ms: int | None = None
+    end_ms: int | None = None
+    after: LogPosition | None = None
+    before: LogPosition | None = None
+    newest_first: bool = False
+    limit: int = 10_000
+    scan_max: int = 10_000
+    bytes_max: int = ANSWER_BYTES_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """`last` is the last event that was looked at, None when nothing is left to look at."""
+
+    events: list[LogEvent]
+    last: LogPosition | None
+
+
+def insert_lines(connection: Connection, lines: list[LogLine], now_ms: int, retention_days: int | None) -> None:
+    """Add events, and the groups and streams that are new with them."""
+    for group in {line.group for line in lines}:
+        create_group(connection, group, now_ms, retention_days)
+    _touch_streams(connection, lines, now_ms)
+    connection.execute(log_events.insert(), [_event_row(line, now_ms) for line in lines])
+
+
+def _event_row(line: LogLine, now_ms: int) -> dict[str, Any]:
+    return {
+        "account_id": line.group.account_id,
+        "region": line.group.region,
+        "log_group": line.group.name,
+        "log_stream": line.stream,
+        "timestamp_ms": line.timestamp_ms,
+        "ingested_ms": now_ms,
+        "message": line.message,
+    }
+
+
+def _touch_streams(connection: Connection, lines: list[LogLine], now_ms: int) -> None:
+    times: dict[tuple[LogGroupName, str], tuple[int, int]] = {}
+    for line in lines:
+        first, last = times.get((line.group, line.stream), (line.timestamp_ms, line.timestamp_ms))
+        times[line.group, line.stream] = (min(first, line.timestamp_ms), max(last, line.timestamp_ms))
+    for (group, name), (first_ms, last_ms) in times.items():
+        create_stream(connection, group, name, now_ms)
+        connection.execute(
+            update(log_streams)
+            .where(_of_group(log_streams, group), log_streams.c.name == name)
+            .values(
+                first_event_ms=_least(log_streams.c.first_event_ms, first_ms),
+                last_event_ms=_greatest(log_streams.c.last_event_ms, last_ms),
+                last_ingested_ms=now_ms,
+            )
+        )
+
+
+def _least(column: ColumnElement[int], value: int) -> ColumnElement[int]:
+    return case((or_(column.is_(None), column > value), literal(value)), else_=column)
+
+
+def _greatest(column: ColumnElement[int], value: int) -> ColumnElement[int]:
+    return case((or_(column.is_(None), column < value), literal(value)), else_=column)
+
+
+def create_group(connection: Connection, group: LogGroupName, created_ms: int, retention_days: int | None) -> bool:
+    """Whether it is new."""
+    return _insert_if_absent(
+        connection,
+        log_groups,
+        {
+            "account_id": group.account_id,
+            "region": group.region,
+            "name": group.name,
+            "created_ms": created_ms,
+            "retention_days": retention_days,
+        },
+    )
+
+
+def create_stream(connection: Connection, group: LogGroupName, name: str, created_ms: int) -> bool:
+    """Whether it is new."""
+    return _insert_if_absent(
+        connection,
+        log_streams,
+        {
+            "account_id": group.account_id,
+            "region": group.region,
+            "log_group": group.name,
+            "name": name,
+            "created_ms": created_ms,
+        },
+    )
+
+
+def _insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    # Both say ON CONFLICT DO NOTHING, but SQLAlchemy keeps it with each dialect.
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount > 0
+
+
+def find_group(connection: Connection, group: LogGroupName) -> LogGroup | None:
+    row = connection.execute(select(log_groups).where(_is_group(group))).one_or_none()
+    return _group(row) if row else None
+
+
+def find_groups(connection: Connection, search: GroupSearch) -> list[LogGroup]:
+    """By name."""
+    name = log_groups.c.name
+    wanted = [log_groups.c.account_id == search.account_id, log_groups.c.region == search.region]
+    if search.prefix:
+        wanted.append(_starts_with(name, search.prefix))
+    if search.pattern:
+        # Neither `LIKE` (SQLite's ignores case) nor a function that both databases have looks for a part of a text.
+        wanted.append(func.replace(name, search.pattern, "") != name)
+    if search.names:
+        wanted.append(name.in_(search.names))
+    if search.after:
+        wanted.append(name > search.after)
+    rows = connection.execute(select(log_groups).where(*wanted).order_by(name).limit(search.limit))
+    return [_group(row) for row in rows]
+
+
+def groups_with_retention(connection: Connection) -> list[tuple[LogGroupName, int]]:
+    """Groups whose events expire, with the days they are kept."""
+    rows = connection.execute(select(log_groups).where(log_groups.c.retention_days.is_not(None)))
+    return [(LogGroupName(row.account_id, row.region, row.name), row.retention_days) for row in rows]
+
+
+def set_retention(connection: Connection, group: LogGroupName, days: int | None) -> bool:
+    """Whether there is such a group."""
+    return connection.execute(update(log_groups).where(_is_group(group)).values(retention_days=days)).rowcount > 0
+
+
+def delete_group(connection: Connection, group: LogGroupName) -> bool:
+    """With its streams and events; whether there was one."""
+    connection.execute(delete(log_events).where(_of_group(log_events, group)))
+    connection.execute(delete(log_streams).where(_of_group(log_streams, group)))
+    return connection.execute(delete(log_groups).where(_is_group(group))).rowcount > 0
+
+
+def find_stream(connection: Connection, group: LogGroupName, name: str) -> LogStream | None:
+    wanted = and_(_of_group(log_streams, group), log_streams.c.name == name)
+    row = connection.execute(select(log_streams).where(wanted)).one_or_none()
+    return _stream(row) if row else None
+
+
+def find_streams(connection: Connection, search: StreamSearch) -> list[LogStream]:
+    """By name or by last event; a stream without events counts as oldest."""
+    wanted = [_of_group(log_streams, search.group)]
+    if search.prefix:
+        wanted.append(_starts_with(log_streams.c.name, search.prefix))
+    order: list[ColumnElement[Any]] = [log_streams.c.name]
+    if search.by_last_event:
+        order.insert(0, func.coalesce(log_streams.c.last_event_ms, 0))
+    if search.is_descending:
+        order = [column.desc() for column in order]
+    statement = select(log_streams).where(*wanted).order_by(*order).offset(search.offset).limit(search.limit)
+    return [_stream(row) for row in connection.execute(statement)]
+
+
+def delete_stream(connection: Connection, group: LogGroupName, name: str) -> bool:
+    """With its events; whether there was one."""
+    connection.execute(delete(log_events).where(_of_group(log_events, group), log_events.c.log_stream == name))
+    wanted = and_(_of_group(log_streams, group), log_streams.c.name == name)
+    return connection.execute(delete(log_streams).where(wanted)).rowcount > 0
+
+
+def find_events(connection: Connection, search: EventSearch, matches: Callable[[str], bool]) -> EventPage:
+    """Those whose message `matches`, in the order of time, or the other way round for `newest_first`."""
+    statement = _events_statement(search).execution_options(yield_per=FETCH_ROWS)
+    events: list[LogEvent] = []
+    total_bytes = scanned = 0
+    last: LogPosition | None = None
+    with connection.execute(statement) as rows:
+        for row in rows:
+            if scanned == search.scan_max:
+                return EventPage(events, last)
+            if matches(row.message):
+                total_bytes += len(row.message.encode()) + EVENT_OVERHEAD_BYTES
+                if len(events) == search.limit or (events and total_bytes > search.bytes_max):
+                    return EventPage(events, last)
+                events.append(_event(row))
+            scanned += 1
+            last = LogPosition(row.timestamp_ms, row.id)
+    return EventPage(events, None)
+
+
+def _events_statement(search: EventSearch) -> Select[Any]:
+    columns = log_events.c
+    wanted: list[ColumnElement[bool]] = [_of_group(log_events, search.group)]
+    if search.streams:
+        wanted.append(columns.log_stream.in_(search.streams))
+    if search.stream_prefix:
+        wanted.append(_starts_with(columns.log_stream, search.stream_prefix))
+    if search.start_ms is not None:
+        wanted.append(columns.timestamp_ms >= search.start_ms)
+    if search.end_ms is not None:
+        wanted.append(columns.timestamp_ms < search.end_ms)
+    place = tuple_(columns.timestamp_ms, columns.id)
+    if search.after is not None:
+        wanted.append(place > (search.after.timestamp_ms, search.after.id))
+    if search.before is not None:
+        wanted.append(place < (search.before.timestamp_ms, search.before.id))
+    order: tuple[ColumnElement[Any], ...] = (columns.timestamp_ms, columns.id)
+    if search.newest_first:
+        order = (columns.timestamp_ms.desc(), columns.id.desc())
+    # One row more than will be looked at shows whether anything is left.
+    return select(log_events).where(*wanted).order_by(*order).limit(search.scan_max + 1)
+
+
+def delete_events_before(connection: Connection, group: LogGroupName, before_ms: int) -> int:
+    """Delete some of the events older than `before_ms`; 0 when none are left."""
+    old = (
+        select(log_events.c.id)
+        .where(_of_group(log_events, group), log_events.c.timestamp_ms < before_ms)
+        .limit(DELETE_EVENTS_MAX)
+    )
+    return connection.execute(delete(log_events).where(log_events.c.id.in_(old))).rowcount
+
+
+def delete_streams_before(connection: Connection, group: LogGroupName, before_ms: int) -> int:
+    """Delete streams that neither came nor got an event since `before_ms`."""
+    last_sign_ms = func.coalesce(log_streams.c.last_event_ms, log_streams.c.created_ms)
+    old = and_(_of_group(log_streams, group), last_sign_ms < before_ms, log_streams.c.created_ms < before_ms)
+    return connection.execute(delete(log_streams).where(old)).rowcount
+
+
+def _is_group(group: LogGroupName) -> ColumnElement[bool]:
+    columns = log_groups.c
+    return and_(columns.account_id == group.account_id, columns.region == group.region, columns.name == group.name)
+
+
+def _of_group(table: Table, group: LogGroupName) -> ColumnElement[bool]:
+    columns = table.c
+    return and_(columns.account_id == group.account_id, columns.region == group.region, columns.log_group == group.name)
+
+
+def _starts_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    # Not `LIKE`: SQLite's ignores case.
+    return func.substr(column, 1, len(prefix)) == bindparam(None, prefix)
+
+
+def _group(row: Row[Any]) -> LogGroup:
+    return LogGroup(LogGroupName(row.account_id, row.region, row.name), row.created_ms, row.retention_days)
+
+
+def _stream(row: Row[Any]) -> LogStream:
+    return LogStream(
+        LogGroupName(row.account_id, row.region, row.log_group),
+        row.name,
+        row.created_ms,
+        row.first_event_ms,
+        row.last_event_ms,
+        row.last_ingested_ms,
+    )
+
+
+def _event(row: Row[Any]) -> LogEvent:
+    return LogEvent(LogPosition(row.timestamp_ms, row.id), row.log_stream, row.ingested_ms, row.message)

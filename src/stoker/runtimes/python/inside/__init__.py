@@ -1,0 +1,1 @@
+"""What ships inside a Python sandbox; imports nothing of ours."""

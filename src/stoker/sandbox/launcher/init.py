@@ -1,0 +1,274 @@
+"""The first process of a sandbox: makes the sandbox around itself, gives up every right, then starts and reaps.
+
+Numbered steps from `_make`; after the last one this process is as powerless as the function that it starts, so a
+function that takes it over gains nothing. It stays process 1 so that the runtime is an ordinary process (a signal kills
+it, orphans are reaped) and so that a crashed runtime starts anew in the same sandbox with /tmp kept.
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+from typing import Any
+
+from . import runtime, seccomp
+from . import syscalls as sc
+
+# Which descriptor of a spec is which.
+CONTROL, STDOUT, STDERR, TELEMETRY, CGROUP = range(5)
+
+INSIDE_UID, INSIDE_GID = 993, 990  # sbx_user1051, as on AWS
+LINK_LOCAL_ADDRESS = "169.254.100.1"
+FILES_MAX = 1024
+PROCESSES_MAX = 1024
+_SIOCSIFADDR, _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8916, 0x8913, 0x8914, 1
+# Readable by root only, or not at all, in any case; masked so that a slip elsewhere does not matter.
+_MASKED_FILES = ("kcore", "keys", "sysrq-trigger", "timer_list")
+_READ_ONLY_DIRECTORIES = ("sys", "irq", "bus", "fs")
+
+
+def namespaces() -> int:
+    return sc.CLONE_NEWNS | sc.CLONE_NEWPID | sc.CLONE_NEWNET | sc.CLONE_NEWIPC | sc.CLONE_NEWUTS
+
+
+def run(spec: dict[str, Any], descriptors: list[int], is_privileged: bool, zygote: runtime.Zygote | None) -> None:
+    """Never returns."""
+    status = 1
+    try:
+        control = socket.socket(fileno=descriptors[CONTROL])
+        try:
+            listeners = _make(spec, descriptors, is_privileged)
+        except OSError as error:
+            _report(control, {"event": "failed", "step": str(error.strerror), "errno": error.errno})
+        else:
+            _report(control, {"event": "ready"}, [listener.fileno() for listener in listeners])
+            for listener in listeners:
+                listener.close()
+            _Init(control, descriptors, zygote).serve(spec["start"])
+            status = 0
+    finally:
+        os._exit(status)
+
+
+def _make(spec: dict[str, Any], descriptors: list[int], is_privileged: bool) -> list[socket.socket]:
+    step = ""
+    try:
+        step = "1. control groups"  # from here on, all that this process touches is on the sandbox's account
+        for descriptor in descriptors[CGROUP + 1 if spec["cgroup_v2"] else CGROUP :]:
+            os.write(descriptor, b"0")
+        step = "2. descriptors"  # nothing of the launcher's stays open
+        _keep_only(descriptors[:CGROUP])
+        step = "3. mounts"
+        _mount(spec, is_privileged)
+        # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell of it.
+        _write("/proc/self/oom_score_adj", "0")
+        step = "4. network"  # loopback only, and our listeners on it
+        listeners = _listen(spec["ports"])
+        step = "5. host name"
+        socket.sethostname(spec["hostname"])
+        step = "6. limits and identity"
+        _limit()
+        _become_nobody(spec["outside_uid"], is_privileged)
+        step = "7. filter"  # after it this process can only do what the function can
+        sc.prctl(sc.PR_SET_NO_NEW_PRIVS, 1)
+        sc.install_seccomp(seccomp.program())
+    except OSError as error:
+        raise OSError(error.errno, f"{step}: {error}") from error
+    return listeners
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _keep_only(descriptors: list[int]) -> None:
+    low = 3
+    for descriptor in sorted(descriptors):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, 1 << 20)
+
+
+def _mount(spec: dict[str, Any], is_privileged: bool) -> None:
+    private = sc.MS_NOSUID | sc.MS_NODEV
+    sc.mount("none", "/", "", sc.MS_REC | sc.MS_PRIVATE)
+    sc.mount("proc", "/proc", "proc", private | sc.MS_NOEXEC)
+    for name in _MASKED_FILES:
+        if os.path.exists("/proc/" + name):  # noqa: PTH110
+            sc.mount("/dev/null", "/proc/" + name, "", sc.MS_BIND)
+    for name in _READ_ONLY_DIRECTORIES:
+        path = "/proc/" + name
+        if os.path.isdir(path):  # noqa: PTH112
+            sc.mount(path, path, "", sc.MS_BIND)
+            sc.make_read_only(path)
+    for source, target in spec["binds"]:
+        sc.mount(source, target, "", sc.MS_BIND)
+    sc.mount("tmp", "/tmp", "tmpfs", private, f"mode=1777,size={spec['tmp_bytes']}")  # noqa: S108
+    for path in spec["hidden"]:
+        sc.umount_detached(path)
+    if not is_privileged:
+        sc.umount_detached("/run/stoker/proc")
+
+
+def _listen(ports: list[int]) -> list[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as interface:
+        _set_address(interface, b"lo:1", LINK_LOCAL_ADDRESS)
+        request = struct.pack("16sh", b"lo", 0)
+        flags = struct.unpack("16sh", fcntl.ioctl(interface, _SIOCGIFFLAGS, request))[1]
+        fcntl.ioctl(interface, _SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | _IFF_UP))
+    listeners = []
+    for port in ports:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LINK_LOCAL_ADDRESS, port))
+        listener.listen(128)
+        listeners.append(listener)
+    return listeners
+
+
+def _set_address(interface: socket.socket, label: bytes, address: str) -> None:
+    # netdevice(7): struct ifreq with a struct sockaddr_in.
+    request = struct.pack("16sHH4s8x", label, socket.AF_INET, 0, socket.inet_aton(address))
+    fcntl.ioctl(interface, _SIOCSIFADDR, request)
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES_MAX, FILES_MAX))
+    resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES_MAX, PROCESSES_MAX))
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
+    # AWS allows cores of 10 GB; ours would go to a program of the host's choosing, outside the sandbox.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _become_nobody(outside_uid: int, is_privileged: bool) -> None:
+    """An identity that owns nothing on the host and is called sbx_user1051 inside, without any capability."""
+    if is_privileged:
+        # Capabilities are kept up to the new user namespace: some hosts (Debian, Ubuntu 24.04) let only
+        # CAP_SYS_ADMIN make one.
+        sc.prctl(sc.PR_SET_KEEPCAPS, 1)
+        os.setgroups([])
+        os.setresgid(outside_uid, outside_uid, outside_uid)
+        os.setresuid(outside_uid, outside_uid, outside_uid)
+        sc.make_permitted_effective()
+        # A change of identity made this process's /proc files root's; the next step writes one.
+        sc.prctl(sc.PR_SET_DUMPABLE, 1)
+        outside_gid = outside_uid
+    else:
+        outside_uid = outside_gid = 0
+    sc.unshare(sc.CLONE_NEWUSER)
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{INSIDE_UID} {outside_uid} 1")
+    _write("/proc/self/gid_map", f"{INSIDE_GID} {outside_gid} 1")
+    sc.drop_capabilities()
+    sc.prctl(sc.PR_SET_DUMPABLE, 0)
+    # After the identity: the kernel forgets this setting when the identity changes.
+    sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _report(control: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+    ancillary = []
+    if descriptors:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+    control.sendmsg([json.dumps(message).encode()], ancillary)
+
+
+class _Init:
+    """Starts, signals and reaps the processes that the node names. Ends when the node's end of `control` closes."""
+
+    def __init__(self, control: socket.socket, descriptors: list[int], zygote: runtime.Zygote | None) -> None:
+        self._control = control
+        self._descriptors = descriptors
+        self._zygote = zygote
+        self._names: dict[int, str] = {}
+
+    def serve(self, first: dict[str, Any]) -> None:
+        wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        self._keep = (self._control.fileno(), wake_read, wake_write)
+        self._start(first)
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(wake_read, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == wake_read:
+                    os.read(wake_read, 4096)
+                elif not self._obey():
+                    return
+            self._reap()
+
+    def _obey(self) -> bool:
+        data = self._control.recv(256 * 1024)
+        if not data:
+            return False
+        order = json.loads(data)
+        if order["command"] == "start":
+            self._start(order)
+        elif order["command"] == "signal":
+            self._signal(order["name"], order["signal"])
+        elif order["command"] == "kill":
+            _kill_all()
+        elif order["command"] == "reset":
+            self._reset()
+        return True
+
+    def _start(self, order: dict[str, Any]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become_runtime(order)
+        self._names[pid] = order["name"]
+
+    def _become_runtime(self, order: dict[str, Any]) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for descriptor in self._keep:
+            os.close(descriptor)
+        runtime.run(order, self._descriptors[STDOUT], self._descriptors[STDERR], self._descriptors[TELEMETRY], self._zygote)
+
+    def _signal(self, name: str, number: int) -> None:
+        for pid, known in list(self._names.items()):
+            if known == name:
+                os.kill(pid, number)
+
+    def _reset(self) -> None:
+        """Kill everything in the sandbox but this process, and say so when it is done."""
+        _kill_all()
+        try:
+            while True:
+                os.waitpid(-1, 0)
+        except ChildProcessError:
+            pass
+        self._names.clear()
+        _report(self._control, {"event": "reset"})
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            name = self._names.pop(pid, None)
+            if name is not None:
+                _report(self._control, {"event": "exit", "name": name, "status": status})
+
+
+def _kill_all() -> None:
+    """Everything in the sandbox but this process (kill(2): -1 spares the caller)."""
+    try:
+        os.kill(-1, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

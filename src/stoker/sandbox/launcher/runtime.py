@@ -1,0 +1,140 @@
+"""The last step inside a sandbox: become the runtime, by exec or (in a zygote) by going on in this interpreter."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import resource
+import signal
+import sys
+from typing import Any
+
+from . import syscalls as sc
+
+TELEMETRY_DESCRIPTOR = 62  # as on AWS
+
+
+class Zygote:
+    """AWS's runtime client and what goes with it, imported ahead in an interpreter that never ran customer code."""
+
+    def __init__(self, client: list[str], libraries: list[str]) -> None:
+        """Module names to import: the runtime client's, which stay, and libraries', which a package may override."""
+        gc.disable()
+        for name in client:
+            __import__(name)
+        before = set(sys.modules)
+        for name in libraries:
+            try:
+                __import__(name)
+            except ImportError:  # it would only have saved time
+                continue
+        self._libraries = {
+            name
+            for name, module in sys.modules.items()
+            if name not in before and str(getattr(module, "__file__", None) or "").startswith("/var/runtime/")
+        }
+        # What the interpreter itself put there when it found no usable locale (PEP 538).
+        self._locale = os.environ.get("LC_CTYPE")
+
+    def run(self, environment: dict[str, str], handler: str) -> None:
+        """Run AWS's client for `handler`, as `/var/runtime/bootstrap.py` would. Returns only by an exception."""
+        os.environ.clear()
+        os.environ.update(environment)
+        if self._locale:
+            os.environ.setdefault("LC_CTYPE", self._locale)
+        self._search_customer_first()
+        self._forget_overridden()
+        # Not the function's business.
+        for name in [name for name in sys.modules if name.partition(".")[0] == "launcher"]:
+            del sys.modules[name]
+        sys.argv = ["/var/runtime/bootstrap.py", handler]
+        gc.enable()
+        from awslambdaric.__main__ import main
+
+        main(sys.argv)
+
+    def _search_customer_first(self) -> None:
+        minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        first = ["/var/task", f"/opt/python/lib/{minor}/site-packages", "/opt/python"]
+        sys.path[:] = first + [path for path in sys.path if path not in first and not path.startswith("/run/stoker")]
+        # Directories that were looked into before /var/task and /opt were mounted.
+        sys.path_importer_cache.clear()
+
+    def _forget_overridden(self) -> None:
+        """A package's or layer's own version of a library must win: forget ours, so that it is imported anew.
+
+        All of ours then, since they import one another (boto3, botocore, urllib3) and versions must not mix.
+        """
+        roots = {name.partition(".")[0] for name in self._libraries}
+        for directory in sys.path:
+            if not directory.startswith(("/var/task", "/opt/")):
+                continue
+            try:
+                entries = os.listdir(directory)  # noqa: PTH208
+            except OSError:
+                continue
+            if any(entry.partition(".")[0] in roots for entry in entries):
+                for name in self._libraries:
+                    sys.modules.pop(name, None)
+                return
+
+
+def run(order: dict[str, Any], stdout: int, stderr: int, telemetry: int, zygote: Zygote | None) -> None:
+    """Never returns. `order`: {"name", "argv", "environment", "directory", "handler", "fork": bool}."""
+    status = 1
+    try:
+        _prepare(order["directory"], stdout, stderr, telemetry)
+        if order["fork"] and zygote is not None:
+            # As a fresh interpreter has them.
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            sc.set_process_name("python")
+            zygote.run(order["environment"], order["handler"])
+            status = 0
+        else:
+            os.execve(order["argv"][0], order["argv"], order["environment"])  # noqa: S606
+    except SystemExit as error:
+        status = _exit_status(error)
+        atexit._run_exitfuncs()
+    except OSError as error:
+        os.write(2, f"{order['argv'][:1]}: {error.strerror}\n".encode())
+        status = 127 if isinstance(error, FileNotFoundError) else 126
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError, AttributeError):
+                pass
+        os._exit(status)
+
+
+def _prepare(directory: str, stdout: int, stderr: int, telemetry: int) -> None:
+    os.setsid()
+    sc.prctl(sc.PR_SET_DUMPABLE, 1)
+    with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+        file.write("500")
+    for number in range(1, signal.NSIG):
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):
+            continue
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    os.dup2(telemetry, TELEMETRY_DESCRIPTOR)
+    os.closerange(3, TELEMETRY_DESCRIPTOR)
+    os.closerange(TELEMETRY_DESCRIPTOR + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.chdir(directory)
+
+
+def _exit_status(error: SystemExit) -> int:
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    sys.stderr.write(f"{error.code}\n")
+    return 1

@@ -1,0 +1,115 @@
+"""The launcher's loop: enter the runtime's root, load what a zygote holds, then one sandbox for each spec that arrives.
+
+It speaks JSON over a SOCK_SEQPACKET socket with the node (`sandbox/namespaces.py`). When that socket closes it ends,
+and the kernel ends its sandboxes with it.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from . import init, root, runtime
+from . import syscalls as sc
+
+MESSAGE_BYTES_MAX = 256 * 1024
+DESCRIPTORS_MAX = 16
+
+
+def main() -> None:
+    """First stage, in the interpreter that runs Stoker: build the root, then become or start the serving stage."""
+    node = socket.socket(fileno=int(sys.argv[1]))
+    order, _ = receive(node)
+    if order is None:
+        return
+    # A node that died may still hold a socket somewhere: this is the surer sign.
+    sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
+    try:
+        root.enter(order["root"], order["is_privileged"])
+    except OSError as error:
+        send(node, {"error": {"step": str(error), "errno": error.errno}})
+        sys.exit(1)
+    if order["zygote"] is None:
+        serve(node, order, zygote=None)
+        return
+    node.set_inheritable(True)
+    arguments = json.dumps({"order": order, "descriptor": node.fileno()})
+    os.execve(  # noqa: S606
+        order["zygote"]["interpreter"],
+        [order["zygote"]["interpreter"], "/run/stoker/zygote.py", arguments],
+        order["zygote"]["environment"],
+    )
+
+
+def serve_as_zygote(arguments: str) -> None:
+    """Second stage of a zygote, in the runtime's own interpreter."""
+    parsed = json.loads(arguments)
+    node = socket.socket(fileno=parsed["descriptor"])
+    node.set_inheritable(False)
+    sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
+    serve(node, parsed["order"], runtime.Zygote(**parsed["order"]["zygote"]["preload"]))
+
+
+def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | None) -> None:
+    sc.set_process_name("stoker-zygote" if zygote else "stoker-launch")
+    # Ended sandboxes need no reaping; the node watches them by pidfd.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What exists now is shared by every sandbox: never let a collection touch (and so copy) it.
+    gc.collect()
+    gc.freeze()
+    send(node, {"event": "ready", "pid": os.getpid()})
+    while True:
+        spec, descriptors = receive(node)
+        if spec is None:
+            return
+        try:
+            pid, pidfd = sc.clone3(init.namespaces(), descriptors[init.CGROUP] if spec["cgroup_v2"] else -1)
+        except OSError as error:
+            close_all(descriptors)
+            send(node, {"id": spec["id"], "error": {"step": str(error), "errno": error.errno}})
+            continue
+        if pid == 0:
+            node.close()
+            init.run(spec, descriptors, order["is_privileged"], zygote)
+        close_all(descriptors)
+        send(node, {"id": spec["id"], "pid": pid}, [pidfd])
+        os.close(pidfd)
+
+
+def close_all(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def send(connection: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+    ancillary = []
+    if descriptors:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+    connection.sendmsg([json.dumps(message).encode()], ancillary)
+
+
+def receive(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    """The next message and the descriptors that came with it; (None, []) when the other end is gone."""
+    try:
+        data, ancillary, flags, _ = connection.recvmsg(
+            MESSAGE_BYTES_MAX, socket.CMSG_SPACE(DESCRIPTORS_MAX * 4), socket.MSG_CMSG_CLOEXEC
+        )
+    except ConnectionResetError:
+        return None, []
+    descriptors = array.array("i")
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content)
+    if not data:
+        close_all(list(descriptors))
+        return None, []
+    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        raise ValueError("a message was cut off")
+    return json.loads(data), list(descriptors)

@@ -1,0 +1,188 @@
+"""The system calls that the standard library does not offer (or not on 3.9), each raising OSError with its name.
+
+Sources: clone(2), mount(2), pivot_root(2), prctl(2), capabilities(7), user_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import sys
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+CLONE_PIDFD = 0x00001000
+CLONE_CHILD_SETTID = 0x01000000
+CLONE_INTO_CGROUP = 0x200000000
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
+PR_SET_NAME = 15
+PR_SET_SECCOMP = 22
+PR_CAPBSET_DROP = 24
+PR_SET_NO_NEW_PRIVS = 38
+PR_GET_TID_ADDRESS = 40
+SECCOMP_MODE_FILTER = 2
+CAPABILITY_VERSION_3 = 0x20080522
+CAPABILITY_LAST = 40
+
+_SYSCALL_NUMBERS = {
+    "x86_64": {"pivot_root": 155, "clone3": 435, "mount_setattr": 442},
+    "aarch64": {"pivot_root": 41, "clone3": 435, "mount_setattr": 442},
+}[os.uname().machine]
+
+_libc = ctypes.CDLL(None, use_errno=True)
+# PyDLL keeps the interpreter lock across the call: between PyOS_BeforeFork and PyOS_AfterFork_* nothing else may run.
+_libc_locked = ctypes.PyDLL(None, use_errno=True)
+_libc_locked.syscall.restype = ctypes.c_long
+
+
+def _check(result: int, name: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+    return result
+
+
+def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    _check(
+        _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()),
+        f"mount {target}",
+    )
+
+
+def make_read_only(target: str) -> None:
+    """Make a mount and all below it read-only, without set-uid programs and devices.
+
+    mount_setattr(2) only adds flags; a remount would have to repeat those that a user namespace may not clear.
+    """
+    number, current_directory, recursive = ctypes.c_long(_SYSCALL_NUMBERS["mount_setattr"]), -100, 0x8000
+    attributes = struct.pack("=4Q", MS_RDONLY | MS_NOSUID | MS_NODEV, 0, 0, 0)
+    result = _libc.syscall(
+        number,
+        ctypes.c_int(current_directory),
+        target.encode(),
+        ctypes.c_uint(recursive),
+        attributes,
+        ctypes.c_size_t(len(attributes)),
+    )
+    _check(result, f"mount_setattr {target}")
+
+
+def umount_detached(target: str) -> None:
+    _check(_libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
+
+
+def pivot_root(new_root: str, put_old: str) -> None:
+    number = ctypes.c_long(_SYSCALL_NUMBERS["pivot_root"])
+    _check(_libc.syscall(number, new_root.encode(), put_old.encode()), "pivot_root")
+
+
+def unshare(flags: int) -> None:
+    _check(_libc.unshare(ctypes.c_int(flags)), f"unshare {flags:#x}")
+
+
+def prctl(option: int, argument: int = 0) -> None:
+    _check(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(argument), 0, 0, 0), f"prctl {option}")
+
+
+def set_process_name(name: str) -> None:
+    buffer = ctypes.create_string_buffer(name.encode()[:15])
+    _libc.prctl(ctypes.c_int(PR_SET_NAME), buffer, 0, 0, 0)
+
+
+def make_permitted_effective() -> None:
+    """Take up again the capabilities that a change of identity with PR_SET_KEEPCAPS left merely permitted."""
+    header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
+    present = ctypes.create_string_buffer(24)
+    _check(_libc.capget(header, present), "capget")
+    _, permitted_low, _, _, permitted_high, _ = struct.unpack("=6I", present.raw)
+    data = struct.pack("=6I", permitted_low, permitted_low, 0, permitted_high, permitted_high, 0)
+    _check(_libc.capset(header, data), "capset")
+
+
+def drop_capabilities() -> None:
+    """Every capability out of every set of this process."""
+    for capability in range(CAPABILITY_LAST + 1):
+        # EINVAL: this kernel knows fewer capabilities.
+        _libc.prctl(ctypes.c_int(PR_CAPBSET_DROP), ctypes.c_ulong(capability), 0, 0, 0)
+    header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
+    _check(_libc.capset(header, bytes(24)), "capset")
+
+
+def install_seccomp(program: bytes) -> None:
+    """Install a classic BPF program (8 bytes an instruction) for this process and all it will start."""
+    buffer = ctypes.create_string_buffer(program, len(program))
+    sock_fprog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+    _check(
+        _libc.prctl(ctypes.c_int(PR_SET_SECCOMP), ctypes.c_ulong(SECCOMP_MODE_FILTER), sock_fprog, 0, 0),
+        "seccomp",
+    )
+
+
+def _own_tid_address() -> int:
+    """Where glibc keeps this thread's id (0 if the kernel does not tell).
+
+    A raw clone leaves the parent's id there, and raise(3) or a mutex of the child would use it; with
+    CLONE_CHILD_SETTID the kernel writes the child's own.
+    """
+    address = ctypes.c_ulong(0)
+    result = _libc.prctl(ctypes.c_int(PR_GET_TID_ADDRESS), ctypes.byref(address), 0, 0, 0)
+    return address.value if result == 0 else 0
+
+
+def clone3(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
+    """Fork into new namespaces. Returns (pid, pidfd) in the parent, (0, -1) in the child.
+
+    The C library's fork handlers do not run (a launcher holds no threads); Python's own do.
+    """
+    pidfd = ctypes.c_int(-1)
+    tid_address = _own_tid_address()
+    flags |= CLONE_PIDFD
+    if tid_address:
+        flags |= CLONE_CHILD_SETTID
+    if cgroup_fd >= 0:
+        flags |= CLONE_INTO_CGROUP
+    arguments = struct.pack(
+        "=11Q",
+        flags,
+        ctypes.addressof(pidfd),
+        tid_address,
+        0,
+        17,  # SIGCHLD
+        0,
+        0,
+        0,
+        0,
+        0,
+        max(cgroup_fd, 0),
+    )
+    buffer = ctypes.create_string_buffer(arguments, len(arguments))
+    number, size = ctypes.c_long(_SYSCALL_NUMBERS["clone3"]), ctypes.c_size_t(len(arguments))
+    sys.stdout.flush()
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid = _libc_locked.syscall(number, buffer, size)
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        return 0, -1
+    error = ctypes.get_errno()
+    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(error, f"clone3: {os.strerror(error)}")
+    return int(pid), pidfd.value

@@ -1,0 +1,180 @@
+"""Plain isolation: a mere process of the node's own user, for systems without namespaces. It protects from nothing.
+
+It honours the same contract, so everything above works alike on a laptop: one Runtime API socket each (on the host's
+loopback), a /tmp-like directory of its own (TMPDIR), freezing by SIGSTOP. Memory and processor shares are not limited.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, Pipes, ProcessSpec, SandboxError, SandboxSpec
+
+# Only what a process cannot do without: the node's own variables are not the function's business.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+class PlainSandbox:
+    """A process group."""
+
+    def __init__(self, spec: SandboxSpec, directory: Path, on_exit: OnExit) -> None:
+        self.name = spec.name
+        self._spec = spec
+        self._directory = directory
+        self._on_exit = on_exit
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._watched: dict[str, int] = {}
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._no_process: asyncio.Event = asyncio.Event()
+        self._is_killed = False
+        directory.mkdir(parents=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.setblocking(False)
+        self.runtime_api = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.task_directory = str(spec.task)
+        readers, self._writers = [], []
+        for _ in range(3):
+            reader, writer = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(reader, False)
+            readers.append(reader)
+            self._writers.append(writer)
+        self.pipes = Pipes(*readers)
+
+    def start(self, process: ProcessSpec) -> None:
+        stdout, stderr, telemetry = self._writers
+        try:
+            started = subprocess.Popen(
+                process.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=(telemetry,),
+                cwd=self._spec.task,
+                env=self._environment(process.environment, telemetry),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SandboxError(f"cannot start {process.argv[0]}: {error.strerror}") from None
+        self._processes[process.name] = started
+        self._no_process.clear()
+        pidfd = os.pidfd_open(started.pid)
+        self._watched[process.name] = pidfd
+        asyncio.get_running_loop().add_reader(pidfd, self._ended, process.name, started, pidfd)
+
+    def _environment(self, wanted: Mapping[str, str], telemetry: int) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        environment = {**inherited, **wanted, "TMPDIR": str(self._directory), "AWS_LAMBDA_RUNTIME_API": self.runtime_api}
+        environment["PWD"] = environment["LAMBDA_TASK_ROOT"] = self.task_directory
+        if "_LAMBDA_TELEMETRY_LOG_FD" in environment:
+            environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(telemetry)
+        return environment
+
+    def signal(self, process: str, number: int) -> None:
+        started = self._processes.get(process)
+        if started is not None:
+            _signal_group(started.pid, number)
+
+    async def reset(self) -> None:
+        self._signal_all(signal.SIGKILL)
+        while self._processes:
+            await self._no_process.wait()
+
+    def set_cpu(self, vcpus: float) -> None:
+        """Nothing here limits it."""
+
+    def freeze(self) -> None:
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def memory_max_mb(self) -> int:
+        peak_kb = 0
+        for started in self._processes.values():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                status = Path(f"/proc/{started.pid}/status").read_text()
+                peak_kb += int(status.split("VmHWM:")[1].split()[0])
+        return -(-peak_kb // 1024)
+
+    def ran_out_of_memory(self) -> bool:
+        return False
+
+    def kill(self) -> None:
+        if self._is_killed:
+            return
+        self._is_killed = True
+        self._signal_all(signal.SIGKILL)
+        if not self._processes:
+            self._close()
+
+    async def wait_closed(self) -> None:
+        await asyncio.shield(self._closed)
+        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+    def _signal_all(self, number: int) -> None:
+        for started in self._processes.values():
+            _signal_group(started.pid, number)
+
+    def _ended(self, name: str, started: subprocess.Popen[bytes], pidfd: int) -> None:
+        asyncio.get_running_loop().remove_reader(pidfd)
+        os.close(pidfd)
+        # What it left in the background goes with it.
+        _signal_group(started.pid, signal.SIGKILL)
+        status = started.wait()
+        self._processes.pop(name, None)
+        self._on_exit(Exit(name, None, -status) if status < 0 else Exit(name, status, None))
+        if not self._processes:
+            self._no_process.set()
+            if self._is_killed:
+                self._close()
+
+    def _close(self) -> None:
+        if self._closed.done():
+            return
+        self.listener.close()
+        for descriptor in self._writers:
+            os.close(descriptor)
+        self._closed.set_result(None)
+        self._on_exit(Exit(SANDBOX, None, signal.SIGKILL))
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+class PlainSandboxes:
+    """Makes them. It has no helpers of its own."""
+
+    isolation = "plain"
+
+    def __init__(self, data: Path) -> None:
+        self._directory = data / "run" / "plain"
+        self._sandboxes: set[PlainSandbox] = set()
+
+    async def __aenter__(self) -> "PlainSandboxes":
+        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for sandbox in self._sandboxes:
+            sandbox.kill()
+        for sandbox in self._sandboxes:
+            await sandbox.wait_closed()
+
+    async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> PlainSandbox:
+        self._sandboxes = {sandbox for sandbox in self._sandboxes if not sandbox._closed.done()}
+        sandbox = PlainSandbox(spec, self._directory / spec.name, on_exit)
+        self._sandboxes.add(sandbox)
+        try:
+            sandbox.start(first)
+        except SandboxError:
+            sandbox.kill()
+            raise
+        return sandbox

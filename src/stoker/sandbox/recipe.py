@@ -1,0 +1,109 @@
+"""What a runtime's root directory holds, as steps for the launcher (`launcher/root.py` carries them out).
+
+Pure except for looking at which of the host's directories exist. The host lends its `/usr` (libraries, read-only, without
+set-uid programs) and the runtime's own directories; nothing else of it is visible inside.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from stoker.runtimes.records import RuntimeBuild
+
+HIDDEN = "/run/stoker"
+CODE = f"{HIDDEN}/code"
+LAYERS = f"{HIDDEN}/layers"
+LAUNCHER = f"{HIDDEN}/launcher"
+
+# Reference: runtime side, 3.1 (the slash after /usr/bin is AWS's).
+BASE_ENVIRONMENT = {
+    "LANG": "en_US.UTF-8",
+    "TZ": ":UTC",
+    "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+    "LD_LIBRARY_PATH": (
+        "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+    ),
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "LAMBDA_RUNTIME_DIR": "/var/runtime",
+}
+
+_DEVICES = ("null", "zero", "full", "random", "urandom")
+_LENT_FILES = (
+    "/etc/ld.so.cache",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/ca-certificates",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/alternatives",
+    "/etc/mime.types",
+    "/etc/services",
+    "/etc/protocols",
+)
+_FILES = {
+    "/etc/passwd": (
+        "root:x:0:0:root:/root:/sbin/nologin\n"
+        "sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
+        "nobody:x:65534:65534:nobody:/:/sbin/nologin\n"
+    ),
+    "/etc/group": "root:x:0:\nsbx_user1051:x:990:\nnogroup:x:65534:\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    "/etc/hosts": "127.0.0.1 localhost\n169.254.100.1 sandbox.localdomain sandbox\n",
+    "/etc/resolv.conf": "",
+    "/etc/os-release": 'NAME="Amazon Linux"\nID="amzn"\nPRETTY_NAME="Stoker execution environment"\n',
+}
+_SYMLINKS = {
+    "/dev/fd": "/proc/self/fd",
+    "/dev/stdin": "/proc/self/fd/0",
+    "/dev/stdout": "/proc/self/fd/1",
+    "/dev/stderr": "/proc/self/fd/2",
+    "/etc/mtab": "/proc/self/mounts",
+}
+ZYGOTE_SCRIPT = "import sys\nfrom launcher.serve import serve_as_zygote\nserve_as_zygote(sys.argv[1])\n"
+
+
+def root_recipe(build: RuntimeBuild, mountpoint: Path, code: Path) -> dict[str, Any]:
+    """The order's "root" for the launcher of `build`; `code` is the directory under which all packages lie."""
+    steps: list[list[str]] = [["directory", path] for path in ("/proc", "/tmp", "/var/task", "/opt", "/mnt", "/home")]  # noqa: S108
+    steps += _host_system()
+    steps += [["device", f"/dev/{name}"] for name in _DEVICES]
+    steps += [["file", path, text] for path, text in _FILES.items()]
+    steps += [["symlink", target, path] for path, target in _SYMLINKS.items()]
+    steps += [["bind", path, path] for path in _LENT_FILES if Path(path).exists()]
+    steps += _runtime(build)
+    steps.append(["bind", str(code), CODE])
+    steps.append(["bind", str(Path(__file__).parent / "launcher"), LAUNCHER])
+    steps.append(["file", f"{HIDDEN}/zygote.py", ZYGOTE_SCRIPT])
+    return {"mountpoint": str(mountpoint), "steps": steps}
+
+
+def _host_system() -> list[list[str]]:
+    steps = [["bind", "/usr", "/usr"]]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        path = Path("/") / name
+        if path.is_symlink():
+            steps.append(["symlink", os.readlink(path), f"/{name}"])
+        elif path.is_dir():
+            steps.append(["bind", str(path), f"/{name}"])
+    # What somebody installed by hand is the host's business.
+    if Path("/usr/local").is_dir():
+        steps.append(["hide", "/usr/local"])
+    return steps
+
+
+def _runtime(build: RuntimeBuild) -> list[list[str]]:
+    steps = []
+    if build.lang_dir is not None:
+        steps.append(["bind", str(build.lang_dir), "/var/lang"])
+        steps += [["hide", f"/var/lang/{path}"] for path in _installed_packages(build.lang_dir)]
+    if build.runtime_dir is not None:
+        steps.append(["bind", str(build.runtime_dir), "/var/runtime"])
+    # Debian's own interpreter looks for packages here.
+    if build.language == "python" and Path("/usr/lib/python3/dist-packages").is_dir():
+        steps.append(["hide", "/usr/lib/python3/dist-packages"])
+    return steps
+
+
+def _installed_packages(lang_dir: Path) -> list[str]:
+    """The host's packages for this interpreter: on AWS a function sees none but the runtime's."""
+    return [str(path.relative_to(lang_dir)) for path in lang_dir.glob("lib/python3*/site-packages") if path.is_dir()]

@@ -1,0 +1,125 @@
+"""What a sandbox is to the rest of the house: the contract that every kind of isolation honours.
+
+A sandbox holds one execution environment: a private /tmp, a Runtime API socket of its own, limits, and the processes
+that the node starts in it. It is made by a `SandboxMaker`, lives until `kill`, and its owner awaits `wait_closed`.
+"""
+
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stoker.runtimes.records import RuntimeBuild
+
+RUNTIME = "runtime"
+SANDBOX = "sandbox"
+
+
+class SandboxError(Exception):
+    """A sandbox could not be made or is gone; the text names the step that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSpec:
+    """Everything that making a sandbox takes.
+
+    `task` becomes /var/task, `opt` /opt (None: empty). `memory_mb` limits the processes and `tmp_mb` /tmp; the two do
+    not share. `name` is unique on this node and safe as a file name.
+    """
+
+    name: str
+    build: RuntimeBuild
+    task: Path
+    opt: Path | None
+    memory_mb: int
+    tmp_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """A process to start in a sandbox. `fork` goes on in the zygote's interpreter with `handler`, instead of `argv`."""
+
+    name: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    directory: str
+    handler: str
+    fork: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: `code` is its exit status, or None when `signal` killed it."""
+
+    name: str
+    code: int | None
+    signal: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipes:
+    """The node's ends of what the sandbox's processes print: non-blocking descriptors, owned by the sandbox."""
+
+    stdout: int
+    stderr: int
+    telemetry: int
+
+
+OnExit = Callable[[Exit], None]
+
+
+class Sandbox(Protocol):
+    """A running sandbox."""
+
+    name: str
+    listener: socket.socket
+    pipes: Pipes
+    runtime_api: str
+    task_directory: str
+
+    def start(self, process: ProcessSpec) -> None:
+        """Start a process in it. Raises SandboxError if the sandbox is gone."""
+
+    def signal(self, process: str, number: int) -> None:
+        """Send a signal to a process by the name it was started with; a process or sandbox that ended is no error."""
+
+    async def reset(self) -> None:
+        """Kill every process in it and wait until they are gone; /tmp stays. Raises SandboxError if it is gone."""
+
+    def set_cpu(self, vcpus: float) -> None:
+        """Limit the share of processor time, in vCPUs."""
+
+    def freeze(self) -> None:
+        """Stop all its processes, without their knowing."""
+
+    def thaw(self) -> None:
+        """Let them go on."""
+
+    def memory_max_mb(self) -> int:
+        """The most memory it used so far, in whole MB, rounded up; 0 where nothing counts it."""
+
+    def ran_out_of_memory(self) -> bool:
+        """Whether something in it was killed since the last look because the memory limit was reached."""
+
+    def kill(self) -> None:
+        """End it at once. Doing it twice is fine. Does not wait."""
+
+    async def wait_closed(self) -> None:
+        """Return when its processes are gone and nothing of it is left."""
+
+
+class SandboxMaker(Protocol):
+    """One kind of isolation. It is an asynchronous context: leaving it ends its helpers and all its sandboxes."""
+
+    isolation: str
+
+    async def __aenter__(self) -> "SandboxMaker": ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> Sandbox:
+        """A new sandbox with its first process started. Raises SandboxError.
+
+        `on_exit` is called for each process that ends, and once with the name SANDBOX when the sandbox itself is gone.
+        """

@@ -1,0 +1,1 @@
+"""Mirrors the packages of `src/stoker`."""

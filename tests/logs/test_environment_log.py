@@ -1,0 +1,69 @@
+import re
+import struct
+
+from stoker.logs.environment_log import EnvironmentLog, new_stream_name
+from stoker.logs.store import LogStore
+
+from .conftest import GROUP, NOON_S, Logs, StillClock
+
+STREAM = "2026/01/01/[$LATEST]0123456789abcdef0123456789abcdef"
+
+
+async def events_of(logs: Logs) -> list[tuple[int, str]]:
+    answer = await logs("FilterLogEvents", logGroupName=GROUP.name)
+    return [(event["timestamp"], event["message"]) for event in answer["events"]]
+
+
+async def test_an_invocation_is_logged_in_order(store: LogStore, clock: StillClock, logs: Logs) -> None:
+    log = EnvironmentLog(store, clock, GROUP, STREAM)
+    stdout, framed = log.line_reader(), log.framed_reader()
+    log.platform_line("START RequestId: 1 Version: $LATEST\n")
+    stdout.feed(b"hello\nunfinished")
+    framed.feed(struct.pack(">IIQ", 0xA55A0003, 3, int(NOON_S * 1_000_000)) + b"log")
+    log.platform_line("END RequestId: 1\n")
+    messages = [message for _, message in await events_of(logs)]
+    assert messages == [
+        "START RequestId: 1 Version: $LATEST\n",
+        "hello\n",
+        "log\n",
+        "unfinished\n",
+        "END RequestId: 1\n",
+    ]
+
+
+async def test_a_frame_with_an_unbelievable_time_gets_ours(store: LogStore, clock: StillClock, logs: Logs) -> None:
+    log = EnvironmentLog(store, clock, GROUP, STREAM)
+    framed = log.framed_reader()
+    for microseconds in (0, 2**64 - 1, int((NOON_S - 60) * 1_000_000)):
+        framed.feed(struct.pack(">IIQ", 0xA55A0003, 1, microseconds) + b"x")
+    now_ms = int(NOON_S * 1000)
+    assert sorted(time for time, _ in await events_of(logs)) == [now_ms - 60_000, now_ms, now_ms]
+
+
+async def test_nul_and_broken_text_are_stored_readably(store: LogStore, clock: StillClock, logs: Logs) -> None:
+    log = EnvironmentLog(store, clock, GROUP, STREAM)
+    log.write(b"a\0b\xffc\n")
+    assert [message for _, message in await events_of(logs)] == ["a\ufffdb\ufffdc\n"]
+
+
+async def test_the_tail_is_the_last_4096_bytes_since_it_was_asked_for(store: LogStore, clock: StillClock) -> None:
+    log = EnvironmentLog(store, clock, GROUP, STREAM)
+    log.platform_line("before\n")
+    assert log.end_tail() == b""
+    log.begin_tail()
+    log.platform_line("START\n")
+    log.platform_line("REPORT\n")
+    assert log.end_tail() == b"START\nREPORT\n"
+    log.begin_tail()
+    for number in range(50_000):
+        log.write(f"{number:08d}\n".encode())
+    tail = log.end_tail()
+    assert len(tail) == 4096
+    assert tail.endswith(b"00049998\n00049999\n")
+
+
+def test_stream_names_say_day_version_and_in_a_shared_group_the_function() -> None:
+    own = new_stream_name(NOON_S, "f", "$LATEST", "/aws/lambda/f")
+    assert re.fullmatch(r"2026/01/01/\[\$LATEST\][0-9a-f]{32}", own)
+    shared = new_stream_name(NOON_S, "f", "7", "/company/all")
+    assert re.fullmatch(r"2026/01/01/f\[7\][0-9a-f]{32}", shared)

@@ -1,0 +1,31 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stoker.config import Settings, default_runtimes_dir
+from stoker.runtimes.catalogue import RuntimeCatalogue
+
+from .runtime_api import RuntimeApi
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data", runtimes_dir=tmp_path / "runtimes")
+
+
+@pytest.fixture
+def catalogue(settings: Settings) -> RuntimeCatalogue:
+    return RuntimeCatalogue(settings)
+
+
+@pytest.fixture(scope="session")
+def installed() -> RuntimeCatalogue:
+    """What this machine's user has installed, whatever that is."""
+    return RuntimeCatalogue(Settings(data=Path("/nonexistent"), runtimes_dir=default_runtimes_dir()))
+
+
+@pytest.fixture
+def runtime_api() -> Iterator[RuntimeApi]:
+    with RuntimeApi(b'{"number":1}') as api:
+        yield api

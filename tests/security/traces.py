@@ -1,0 +1,98 @@
+"""What a node's sandboxes leave on the host while they live: processes, control groups, mounts."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Sandboxes run under user numbers that no user of a host has (stoker.sandbox.namespaces, UID_FIRST).
+SANDBOX_UID_FIRST = 0x70000000
+
+
+@dataclass(frozen=True)
+class Traces:
+    processes: frozenset[str]
+    groups: frozenset[str]
+    mounts: frozenset[str]
+
+    @classmethod
+    def of(cls, platform: Any) -> "Traces":
+        family = _descendants(platform.pid)
+        return cls(
+            processes=frozenset(f"process {pid} ({_command(pid)})" for pid in family if _is_in_a_sandbox(pid)),
+            groups=frozenset(_groups(Path(platform.data))),
+            mounts=frozenset(_mounts(platform.pid)) | frozenset(_mounts(os.getpid())),
+        )
+
+    def beyond(self, before: "Traces") -> list[str]:
+        """What is here and was not `before`."""
+        return sorted(
+            [*(self.processes - before.processes), *(self.groups - before.groups), *(self.mounts - before.mounts)]
+        )
+
+
+def _descendants(pid: int) -> set[int]:
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and (parent := _parent(entry)) is not None:
+            children.setdefault(parent, []).append(int(entry.name))
+    found, waiting = set(), [pid]
+    while waiting:
+        for child in children.get(waiting.pop(), []):
+            found.add(child)
+            waiting.append(child)
+    return found
+
+
+def _parent(entry: Path) -> int | None:
+    try:
+        # The name in parentheses may hold anything: what follows the last one is regular (proc(5)).
+        return int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def _is_in_a_sandbox(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}").stat().st_uid >= SANDBOX_UID_FIRST or _uid(pid) >= SANDBOX_UID_FIRST
+    except OSError:
+        return False
+
+
+def _uid(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("Uid:")))
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return "gone"
+
+
+def _groups(data: Path) -> set[str]:
+    """The control groups of a node's sandboxes. They lie below one named after the node's directory."""
+    name = f"stoker-{hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]}"
+    # os.walk and not rglob: groups come and go meanwhile, and it passes over what is gone.
+    return {
+        f"control group {folder}/{group}"
+        for root in _hierarchies()
+        for folder, groups, _ in os.walk(root)
+        if folder.endswith(f"/{name}")
+        for group in groups
+    }
+
+
+def _hierarchies() -> list[Path]:
+    base = Path("/sys/fs/cgroup")
+    return [base] if (base / "cgroup.controllers").exists() else [path for path in base.glob("*") if path.is_dir()]
+
+
+def _mounts(pid: int) -> set[str]:
+    try:
+        lines = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return {f"mount {line.split()[4]}" for line in lines}
