@@ -126,11 +126,25 @@ async def test_a_damaged_zip_is_reported_and_does_not_stop_the_start(
     assert "damaged" in caplog.text
 
 
-async def test_only_packages_out_of_use_are_deleted(code_store: CodeStore, tmp_path: Path) -> None:
+async def test_only_packages_out_of_use_are_deleted(
+    code_store: CodeStore, tmp_path: Path, background: Background
+) -> None:
     kept = await code_store.put(APP)
     await code_store.put(archive({"old.py": ""}))
-    assert await code_store.delete_unused({kept.sha256}) == 1
+    again = CodeStore(tmp_path / "code", background)
+    await again.open()
+    assert await again.delete_unused({kept.sha256}) == 1
     assert places(tmp_path / "code") == {kept.sha256}
+
+
+async def test_a_package_whose_function_is_not_written_down_yet_is_not_deleted(
+    code_store: CodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = await code_store.put(APP)
+    assert await code_store.delete_unused(set()) == 0
+    assert code_store.contains(package)
+    monkeypatch.setattr("stoker.code.store.FRESH_S", 0.0)
+    assert await code_store.delete_unused(set()) == 1
 
 
 def test_every_acknowledged_package_survives_kill_9(tmp_path: Path) -> None:

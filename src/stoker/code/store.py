@@ -6,6 +6,7 @@ caught unflushed is made anew at the next start.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import secrets
@@ -29,6 +30,7 @@ log = logging.getLogger("stoker.code")
 T = TypeVar("T")
 
 UNPACKING_AT_ONCE = 2
+FRESH_S = 600.0  # far longer than a deployment takes from its package to its record
 TEMPORARY = ".temporary-"
 ZIP, TREE = "package.zip", "tree"
 FLUSHED = "flushed"  # a file that exists once the tree is known to be on disk
@@ -44,6 +46,7 @@ class CodeStore:
         self._threads = ThreadPoolExecutor(UNPACKING_AT_ONCE, "stoker-code")
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._last_write: dict[str, object] = {}
+        self._last_put_s: dict[str, float] = {}
 
     async def open(self) -> None:
         """Make the directory, sweep what a crash left behind, and unpack again what may not have reached the disk."""
@@ -63,6 +66,7 @@ class CodeStore:
         digest = await self._run(lambda: hashlib.sha256(zip_bytes).hexdigest())
         package = CodePackage(digest, len(zip_bytes))
         async with self._turn(digest):
+            self._last_put_s[digest] = asyncio.get_running_loop().time()
             if not self.contains(package):
                 await self._run(self._store, digest, zip_bytes)
                 self._flush_later(digest)
@@ -97,9 +101,24 @@ class CodeStore:
     async def delete_unused(self, in_use: Collection[str]) -> int:
         """Delete the packages whose digest is not in `in_use`, and say how many.
 
-        Only when no environment runs and no deployment is under way: at start.
+        Those put a short while ago stay: their functions may not have been written down yet.
         """
-        return await self._run(self._delete_unused, frozenset(in_use))
+        unused = [digest for digest in await self._run(self._packages) if digest not in in_use]
+        deleted = 0
+        for digest in unused:
+            async with self._turn(digest):
+                if not self._is_fresh(digest):
+                    await self._run(self._delete, digest)
+                    deleted += 1
+        return deleted
+
+    def _is_fresh(self, digest: str) -> bool:
+        """Whether the package was put a short while ago; what is no longer fresh is forgotten."""
+        put_s = self._last_put_s.get(digest)
+        if put_s is None or asyncio.get_running_loop().time() - put_s > FRESH_S:
+            self._last_put_s.pop(digest, None)
+            return False
+        return True
 
     def _turn(self, digest: str) -> asyncio.Lock:
         return self._turns.setdefault(digest, asyncio.Lock())
@@ -117,7 +136,8 @@ class CodeStore:
         # Unless something was, or is being, written since we began; whoever does that flushes again.
         if write is not None and self._last_write.get(digest) is write:
             del self._last_write[digest]
-            (self._root / digest / FLUSHED).touch()
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                (self._root / digest / FLUSHED).touch()
 
     # From here on: in threads.
 
@@ -141,7 +161,7 @@ class CodeStore:
     def _recover(self) -> None:
         self._root.mkdir(mode=0o755, parents=True, exist_ok=True)
         for place in list(self._root.iterdir()):
-            if place.name.startswith(TEMPORARY):
+            if _is_temporary(place):
                 shutil.rmtree(place)
             elif (place / ZIP).exists() and not (place / FLUSHED).exists():
                 self._unpack_again(place)
@@ -166,14 +186,18 @@ class CodeStore:
         finally:
             shutil.rmtree(temporary)
 
-    def _delete_unused(self, in_use: frozenset[str]) -> int:
-        unused = [place for place in self._root.iterdir() if place.name not in in_use and (place / ZIP).exists()]
-        for place in unused:
-            # Renamed first, so that a package is either whole or gone.
-            temporary = self._make_temporary()
-            place.rename(temporary / place.name)
-            shutil.rmtree(temporary)
-        return len(unused)
+    def _packages(self) -> list[str]:
+        return [place.name for place in self._root.iterdir() if (place / ZIP).exists() and not _is_temporary(place)]
+
+    def _delete(self, digest: str) -> None:
+        # Renamed first, so that a package is either whole or gone.
+        temporary = self._make_temporary()
+        (self._root / digest).rename(temporary / digest)
+        shutil.rmtree(temporary)
+
+
+def _is_temporary(place: Path) -> bool:
+    return place.name.startswith(TEMPORARY)
 
 
 def _read_marker(path: Path) -> str | None:

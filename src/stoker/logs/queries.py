@@ -170,7 +170,9 @@ def create_stream(connection: Connection, group: LogGroupName, name: str, create
 def _insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     # Both say ON CONFLICT DO NOTHING, but SQLAlchemy keeps it with each dialect.
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount > 0
+    # Not `rowcount`, which PostgreSQL's driver does not give for inserts.
+    added = insert(table).values(row).on_conflict_do_nothing().returning(table.c.created_ms)
+    return connection.execute(added).first() is not None
 
 
 def find_group(connection: Connection, group: LogGroupName) -> LogGroup | None:
