@@ -180,9 +180,7 @@ def deployer(client: Any) -> tuple[Deploy, Callable[[], None]]:
             **configuration,
         )
         names.append(name)
-        client.get_waiter("function_active_v2").wait(
-            FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
-        )
+        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
         return name
 
     def clean_up() -> None:

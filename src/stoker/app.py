@@ -287,4 +287,3 @@ async def _sweep_code(code_store: CodeStore, registry: FunctionRegistry, environ
             await asyncio.sleep(CODE_SWEEP_EVERY_S)
 
     await supervise(sweep, "code sweep")
-

@@ -64,7 +64,9 @@ def load_settings(file: Path | None, environment: Mapping[str, str], overrides: 
     """
     settings = Settings(data=default_data_dir(), runtimes_dir=default_runtimes_dir())
     settings = _apply(settings, _read_file(file), "in the settings file")
-    named = {key.removeprefix("STOKER_").lower(): value for key, value in environment.items() if key.startswith("STOKER_")}
+    named = {
+        key.removeprefix("STOKER_").lower(): value for key, value in environment.items() if key.startswith("STOKER_")
+    }
     settings = _apply(settings, named, "in the environment (STOKER_…)")
     settings = _apply(settings, {k: v for k, v in overrides.items() if v is not None}, "on the command line")
     return _checked(settings)
@@ -105,7 +107,7 @@ def _converted(name: str, value: Any, hint: Any, where: str) -> Any:
         if hint is Path:
             return Path(value).expanduser().absolute()
         if isinstance(value, bool):
-            raise ValueError(f"must be of type {hint.__name__}")  # noqa: TRY004 - one kind of error for the caller
+            raise ValueError(f"must be of type {hint.__name__}")
         return hint(value)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"setting {name!r} {where}: {error}") from None

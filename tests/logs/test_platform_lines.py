@@ -44,9 +44,7 @@ def test_billed_duration_is_rounded_up_with_init(duration_ms: float, init_ms: fl
 
 
 def test_the_other_platform_lines() -> None:
-    arn = lines.runtime_version_arn("eu-west-1", "python:3.11.v1")
-    assert arn.startswith("arn:aws:lambda:eu-west-1::runtime:")
-    assert len(arn.rpartition(":")[2]) == 64
+    arn = "arn:aws:lambda:eu-west-1::runtime:" + 64 * "0"
     assert lines.init_start("python:3.11.v1", arn) == (
         f"INIT_START Runtime Version: python:3.11.v1\tRuntime Version ARN: {arn}\n"
     )

@@ -7,6 +7,7 @@ kept (reference: runtime side, 5).
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -21,6 +22,7 @@ from stoker.logs.environment_log import EnvironmentLog
 from stoker.runtime_api.exchange import Event, Exchange, Failed, InitResult, RuntimeEnded
 from stoker.runtime_api.server import RuntimeApi
 from stoker.runtimes.records import RuntimeBuild
+from stoker.runtimes.versions import runtime_version_arn
 from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker, SandboxSpec
 
 log = logging.getLogger("stoker.environments")
@@ -52,12 +54,21 @@ class _Ended:
 class Environment:
     """Owned by the pool. `start` once, `run` for each invocation, `close` at the end; never two of them at a time."""
 
-    def __init__(self, plan: EnvironmentPlan, maker: SandboxMaker, environment_log: EnvironmentLog, clock: Clock) -> None:
+    def __init__(
+        self,
+        plan: EnvironmentPlan,
+        maker: SandboxMaker,
+        environment_log: EnvironmentLog,
+        clock: Clock,
+        on_gone: Callable[["Environment"], None],
+    ) -> None:
+        """`on_gone` is called when the sandbox has ended, whoever ended it."""
         self.plan = plan
         self.version = plan.version
         self.is_frozen = False
         self.idle_since_s = 0.0
         self._maker = maker
+        self._on_gone = on_gone
         self._log = environment_log
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -86,9 +97,7 @@ class Environment:
         Raises SandboxError when there is no sandbox to be had.
         """
         build = self.plan.build
-        self._log.platform_line(
-            lines.init_start(build.version, lines.runtime_version_arn(self.version.region, build.version))
-        )
+        self._log.platform_line(lines.init_start(build.version, runtime_version_arn(build, self.version.region)))
         began_s = perf_counter()
         deadline_s = self._loop.time() + INIT_LIMIT_S
         if self.plan.process is None:
@@ -216,9 +225,7 @@ class Environment:
 
     # Invoke
 
-    async def _answer_to(
-        self, invocation: Invocation, deadline_s: float, deadline_ms: int
-    ) -> tuple[Ending, bool]:
+    async def _answer_to(self, invocation: Invocation, deadline_s: float, deadline_ms: int) -> tuple[Ending, bool]:
         event = Event(invocation.request_id, _event_head(invocation, deadline_ms), invocation.payload)
         waiting = self._exchange.offer(event)
         try:
@@ -264,6 +271,7 @@ class Environment:
         if end.name == SANDBOX:
             self._is_gone = True
             self._exchange.ended(RuntimeEnded(None, end.signal))
+            self._on_gone(self)
         elif end.name == RUNTIME:
             self._needs_init = True
             self._exchange.ended(RuntimeEnded(end.code, end.signal))
@@ -311,4 +319,3 @@ def _event_head(invocation: Invocation, deadline_ms: int) -> bytes:
     if invocation.client_context:
         head += f"\r\nLambda-Runtime-Client-Context: {invocation.client_context}"
     return head.encode()
-

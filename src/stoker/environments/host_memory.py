@@ -18,8 +18,8 @@ class HostMemory:
     def has_room_for(self, memory_mb: int, starting: int) -> bool:
         """Whether `memory_mb` more may be used, while `starting` other environments have not yet taken theirs.
 
-        Idle environments use a small part of their limit (decision 0007), so what counts is what is really free, not the
-        sum of limits.
+        Idle environments use a small part of their limit (decision 0007), so what counts is what is really free, not
+        the sum of limits.
         """
         now_s = time.monotonic()
         if now_s - self._read_s > REFRESH_S:

@@ -49,9 +49,7 @@ class Outcome:
     error_type: str | None = None
 
 
-def outcome_of(
-    answer: Ending, request_id: str, timeout_s: int, ran_out_of_memory: bool = False
-) -> Outcome:
+def outcome_of(answer: Ending, request_id: str, timeout_s: int, ran_out_of_memory: bool = False) -> Outcome:
     """`ran_out_of_memory` explains a runtime that was killed."""
     match answer:
         case Responded(payload, _):

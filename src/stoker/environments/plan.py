@@ -8,7 +8,7 @@ from stoker.environments.variables import base_environment, may_fork, variables
 from stoker.functions.records import FunctionVersion
 from stoker.runtimes.records import RuntimeBuild
 from stoker.runtimes.start import command_line
-from stoker.sandbox.namespaces import RUNTIME_API
+from stoker.sandbox.namespace_sandbox import RUNTIME_API
 from stoker.sandbox.sandbox import RUNTIME, ProcessSpec, SandboxSpec
 
 

@@ -157,7 +157,7 @@ class EnvironmentPool:
         while not self._host_memory.has_room_for(group.version.memory_mb, starting):
             if not self._retire_longest_idle():
                 group.waiting.remove(future)
-                # AWS has no reason of its own for a full host: this is the account's limit, as far as a caller can tell.
+                # AWS has no reason for a full host: to a caller this is the account's limit.
                 raise TooManyRequestsException("ConcurrentInvocationLimitExceeded")
         group.starting += 1
         self._background.start(self._start(group), f"start of an environment of {group.version.name}")
@@ -197,22 +197,32 @@ class EnvironmentPool:
         stream = new_stream_name(self._clock.now_s(), version.name, version.version, group.name)
         name = f"{self._name_prefix}-{next(self._numbers)}"
         plan = await self._planner(version, name, stream)
-        return Environment(plan, self._maker, EnvironmentLog(self._log_store, self._clock, group, stream), self._clock)
+        environment_log = EnvironmentLog(self._log_store, self._clock, group, stream)
+        return Environment(plan, self._maker, environment_log, self._clock, self._gone)
 
     def _give_back(self, group: _Group, environment: Environment) -> None:
         if not environment.is_usable:
             self._retire(environment)
         elif environment.needs_recovery:
+            # Counts as starting: the next caller shall wait for it and find its /tmp, not get another environment.
+            group.starting += 1
             self._background.start(self._recover(group, environment), "recovery of an environment")
         else:
             self._offer(group, environment)
 
     async def _recover(self, group: _Group, environment: Environment) -> None:
-        await environment.recover()
+        try:
+            await environment.recover()
+        finally:
+            group.starting -= 1
         if environment.is_usable:
             self._offer(group, environment)
-        else:
-            self._retire(environment)
+            return
+        self._retire(environment)
+        waiting = group.next_waiting()
+        if waiting is not None:
+            group.waiting.appendleft(waiting)
+            self._start_one(group, waiting)
 
     def _offer(self, group: _Group, environment: Environment) -> None:
         if environment not in self._all:
@@ -228,6 +238,13 @@ class EnvironmentPool:
             self._idle_changed.set()
 
     # Ending
+
+    def _gone(self, environment: Environment) -> None:
+        """Its sandbox ended by itself: nobody shall get it any more. A busy one is seen to when it is given back."""
+        group = self._groups.get(environment.version.build_id)
+        if group is not None and environment in group.idle:
+            group.idle.remove(environment)
+            self._retire(environment)
 
     def _retire(self, environment: Environment) -> None:
         if environment not in self._all:

@@ -4,7 +4,6 @@ Pure functions; each returns one event's text with its newline. Formats: referen
 lines of a failure have no tab at their end, the others do. Billing: 6.2.
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,11 +43,6 @@ def billed_ms(duration_ms: float, init_ms: float = 0.0) -> int:
     """Whole milliseconds that AWS would charge: init (or the billed part of a restore) counts since August 2025."""
     # Rounded to what is printed first, so that 3.00 + 4.00 never becomes 8 by an error in the last bit.
     return max(1, math.ceil(round(duration_ms + init_ms, 2)))
-
-
-def runtime_version_arn(region: str, version: str) -> str:
-    """An ARN that is always the same for one runtime version, such as `python:3.12.v1`."""
-    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(version.encode()).hexdigest()}"
 
 
 def init_start(version: str, version_arn: str) -> str:

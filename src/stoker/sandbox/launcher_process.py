@@ -24,7 +24,10 @@ _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from launcher.serve im
 
 
 def receive(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
-    """One message and its descriptors; (None, []) when the other end is gone. Raises BlockingIOError when none waits."""
+    """One message and its descriptors; (None, []) when the other end is gone.
+
+    Raises BlockingIOError when none waits.
+    """
     try:
         data, ancillary, _, _ = connection.recvmsg(
             MESSAGE_BYTES_MAX, socket.CMSG_SPACE(DESCRIPTORS_MAX * 4), socket.MSG_CMSG_CLOEXEC
@@ -76,7 +79,8 @@ class LauncherProcess:
         with theirs:
             interpreter = getattr(sys, "_base_executable", sys.executable)
             folder = str(Path(__file__).parent)
-            process = subprocess.Popen(
+            # Starting takes a millisecond, once for each runtime; its end is awaited in a thread.
+            process = subprocess.Popen(  # noqa: ASYNC220
                 [interpreter, "-I", "-S", "-c", _BOOT, folder, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -69,7 +69,12 @@ class PlainSandbox:
 
     def _environment(self, wanted: Mapping[str, str], telemetry: int) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        environment = {**inherited, **wanted, "TMPDIR": str(self._directory), "AWS_LAMBDA_RUNTIME_API": self.runtime_api}
+        environment = {
+            **inherited,
+            **wanted,
+            "TMPDIR": str(self._directory),
+            "AWS_LAMBDA_RUNTIME_API": self.runtime_api,
+        }
         environment["PWD"] = environment["LAMBDA_TASK_ROOT"] = self.task_directory
         if "_LAMBDA_TELEMETRY_LOG_FD" in environment:
             environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(telemetry)

@@ -1,10 +1,9 @@
 """What a runtime's root directory holds, as steps for the launcher (`launcher/root.py` carries them out).
 
-Pure except for looking at which of the host's directories exist. The host lends its `/usr` (libraries, read-only, without
-set-uid programs) and the runtime's own directories; nothing else of it is visible inside.
+Pure except for looking at which of the host's directories exist. The host lends its `/usr` (libraries, read-only,
+without set-uid programs) and the runtime's own directories; nothing else of it is visible inside.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ _SYMLINKS = {
     "/dev/stderr": "/proc/self/fd/2",
     "/etc/mtab": "/proc/self/mounts",
 }
-ZYGOTE_SCRIPT = "import sys\nfrom launcher.serve import serve_as_zygote\nserve_as_zygote(sys.argv[1])\n"
+ZYGOTE_SCRIPT = "import sys\nfrom launcher.serve import serve_as_zygote\nserve_as_zygote(sys.argv[1:])\n"
 
 
 def root_recipe(build: RuntimeBuild, mountpoint: Path, code: Path) -> dict[str, Any]:
@@ -82,7 +81,7 @@ def _host_system() -> list[list[str]]:
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/") / name
         if path.is_symlink():
-            steps.append(["symlink", os.readlink(path), f"/{name}"])
+            steps.append(["symlink", str(path.readlink()), f"/{name}"])
         elif path.is_dir():
             steps.append(["bind", str(path), f"/{name}"])
     # What somebody installed by hand is the host's business.

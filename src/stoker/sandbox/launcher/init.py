@@ -8,6 +8,7 @@ it, orphans are reaped) and so that a crashed runtime starts anew in the same sa
 from __future__ import annotations
 
 import array
+import contextlib
 import fcntl
 import json
 import os
@@ -67,7 +68,7 @@ def _make(spec: dict[str, Any], descriptors: list[int], is_privileged: bool) -> 
         _keep_only(descriptors[:CGROUP])
         step = "3. mounts"
         _mount(spec, is_privileged)
-        # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell of it.
+        # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell.
         _write("/proc/self/oom_score_adj", "0")
         step = "4. network"  # loopback only, and our listeners on it
         listeners = _listen(spec["ports"])
@@ -218,8 +219,8 @@ class _Init:
             self._start(order)
         elif order["command"] == "signal":
             self._signal(order["name"], order["signal"])
-        elif order["command"] == "kill":
-            _kill_all()
+        elif order["command"] == "signal all":
+            _signal_all(order["signal"])
         elif order["command"] == "reset":
             self._reset()
         return True
@@ -235,7 +236,7 @@ class _Init:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in self._keep:
             os.close(descriptor)
-        runtime.run(order, self._descriptors[STDOUT], self._descriptors[STDERR], self._descriptors[TELEMETRY], self._zygote)
+        runtime.run(order, self._descriptors[STDOUT:CGROUP], self._zygote)
 
     def _signal(self, name: str, number: int) -> None:
         for pid, known in list(self._names.items()):
@@ -244,7 +245,7 @@ class _Init:
 
     def _reset(self) -> None:
         """Kill everything in the sandbox but this process, and say so when it is done."""
-        _kill_all()
+        _signal_all(signal.SIGKILL)
         try:
             while True:
                 os.waitpid(-1, 0)
@@ -266,9 +267,7 @@ class _Init:
                 _report(self._control, {"event": "exit", "name": name, "status": status})
 
 
-def _kill_all() -> None:
+def _signal_all(number: int) -> None:
     """Everything in the sandbox but this process (kill(2): -1 spares the caller)."""
-    try:
-        os.kill(-1, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, number)

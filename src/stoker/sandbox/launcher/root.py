@@ -78,7 +78,7 @@ def _file(root: str, path: str, text: str) -> None:
 
 def _symlink(root: str, target: str, path: str) -> None:
     _directory(root, os.path.dirname(path))  # noqa: PTH120
-    os.symlink(target, root + path)
+    os.symlink(target, root + path)  # noqa: PTH211
 
 
 def _hide(root: str, path: str) -> None:

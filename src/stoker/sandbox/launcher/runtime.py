@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import os
 import resource
@@ -80,11 +81,14 @@ class Zygote:
                 return
 
 
-def run(order: dict[str, Any], stdout: int, stderr: int, telemetry: int, zygote: Zygote | None) -> None:
-    """Never returns. `order`: {"name", "argv", "environment", "directory", "handler", "fork": bool}."""
+def run(order: dict[str, Any], output: list[int], zygote: Zygote | None) -> None:
+    """Never returns. `output`: descriptors for standard output, standard error and the framed log.
+
+    `order`: {"name", "argv", "environment", "directory", "handler", "fork": bool}.
+    """
     status = 1
     try:
-        _prepare(order["directory"], stdout, stderr, telemetry)
+        _prepare(order["directory"], *output)
         if order["fork"] and zygote is not None:
             # As a fresh interpreter has them.
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -104,10 +108,8 @@ def run(order: dict[str, Any], stdout: int, stderr: int, telemetry: int, zygote:
         sys.excepthook(*sys.exc_info())
     finally:
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
-            except (OSError, ValueError, AttributeError):
-                pass
         os._exit(status)
 
 

@@ -28,6 +28,8 @@ def main() -> None:
     order, _ = receive(node)
     if order is None:
         return
+    # What the command line told (this program's own paths) is not for the sandboxes, which can read it in /proc.
+    sc.hide_arguments()
     # A node that died may still hold a socket somewhere: this is the surer sign.
     sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
@@ -38,22 +40,22 @@ def main() -> None:
     if order["zygote"] is None:
         serve(node, order, zygote=None)
         return
+    interpreter, environment = order["zygote"]["interpreter"], order["zygote"]["environment"]
+    # By descriptor, not on the command line, for the same reason.
+    carried = os.memfd_create("order", 0)
+    os.write(carried, json.dumps(order).encode())
     node.set_inheritable(True)
-    arguments = json.dumps({"order": order, "descriptor": node.fileno()})
-    os.execve(  # noqa: S606
-        order["zygote"]["interpreter"],
-        [order["zygote"]["interpreter"], "/run/stoker/zygote.py", arguments],
-        order["zygote"]["environment"],
-    )
+    os.execve(interpreter, [interpreter, "/run/stoker/zygote.py", str(node.fileno()), str(carried)], environment)  # noqa: S606
 
 
-def serve_as_zygote(arguments: str) -> None:
+def serve_as_zygote(arguments: list[str]) -> None:
     """Second stage of a zygote, in the runtime's own interpreter."""
-    parsed = json.loads(arguments)
-    node = socket.socket(fileno=parsed["descriptor"])
+    node, carried = socket.socket(fileno=int(arguments[0])), int(arguments[1])
     node.set_inheritable(False)
+    order = json.loads(os.pread(carried, os.fstat(carried).st_size, 0))
+    os.close(carried)
     sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
-    serve(node, parsed["order"], runtime.Zygote(**parsed["order"]["zygote"]["preload"]))
+    serve(node, order, runtime.Zygote(**order["zygote"]["preload"]))
 
 
 def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | None) -> None:

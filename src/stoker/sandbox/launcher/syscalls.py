@@ -107,6 +107,16 @@ def set_process_name(name: str) -> None:
     _libc.prctl(ctypes.c_int(PR_SET_NAME), buffer, 0, 0, 0)
 
 
+def hide_arguments() -> None:
+    """Empty this process's command line as /proc shows it (proc(5): arg_start and arg_end of `stat`)."""
+    with open("/proc/self/stat") as file:  # noqa: PTH123
+        fields = file.read().rpartition(")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    name = b"stoker-launcher"[: end - start - 1]
+    ctypes.memset(start, 0, end - start)
+    ctypes.memmove(start, name, len(name))
+
+
 def make_permitted_effective() -> None:
     """Take up again the capabilities that a change of identity with PR_SET_KEEPCAPS left merely permitted."""
     header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)

@@ -1,0 +1,86 @@
+"""Tells when a sandbox's processes use more memory than the function has (decision 0006).
+
+A tmpfs counts as its user's memory, while on AWS /tmp is a disk. So the kernel's own limit is memory plus /tmp, and
+this watch is rung when use passes the function's memory (v1: a usage threshold; v2: `memory.high`). It then looks how
+much of it is neither /tmp nor cache, and either declares the memory exhausted or sets the next mark that much higher.
+"""
+
+import asyncio
+import contextlib
+import os
+import select
+from collections.abc import Callable
+from pathlib import Path
+
+from stoker.sandbox.cgroup_files import CgroupFiles, put
+
+# The next mark is at least this far away, so that a function at its limit cannot ring us for every page.
+STEP_BYTES = 1024 * 1024
+
+
+class LegacyMemoryWatch:
+    """Version 1. Source: the kernel's cgroup-v1/memory.rst, "Memory thresholds"."""
+
+    def __init__(self, group: Path, files: CgroupFiles, memory_bytes: int, on_exhausted: Callable[[], None]) -> None:
+        self._group = group
+        self._files = files
+        self._memory_bytes = memory_bytes
+        self._on_exhausted = on_exhausted
+        self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._event, self._ring)
+        self._look()
+
+    def _ring(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._event)
+        self._look()
+
+    def _look(self) -> None:
+        usage = self._group / "memory.usage_in_bytes"
+        used = self._files.read_number(usage)
+        cache = self._files.read_numbers(self._group / "memory.stat").get("total_cache", 0)
+        room = self._memory_bytes - max(used - cache, 0)
+        if room <= 0:
+            self._on_exhausted()
+            return
+        descriptor = self._files.descriptor(usage, os.O_RDONLY)
+        mark = used + max(room, STEP_BYTES)
+        put(self._group / "cgroup.event_control", f"{self._event} {descriptor} {mark}")
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._event)
+        os.close(self._event)
+
+
+class UnifiedMemoryWatch:
+    """Version 2. Source: the kernel's cgroup-v2.rst, `memory.high` and `memory.events` (changes wake a poll)."""
+
+    def __init__(self, group: Path, files: CgroupFiles, memory_bytes: int, on_exhausted: Callable[[], None]) -> None:
+        self._group = group
+        self._files = files
+        self._memory_bytes = memory_bytes
+        self._on_exhausted = on_exhausted
+        self._poll = select.epoll()
+        self._poll.register(files.descriptor(group / "memory.events", os.O_RDONLY), select.EPOLLPRI)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._poll.fileno(), self._ring)
+        self._look()
+
+    def _ring(self) -> None:
+        self._poll.poll(0)
+        self._files.read(self._group / "memory.events")
+        self._look()
+
+    def _look(self) -> None:
+        used = self._files.read_number(self._group / "memory.current")
+        cache = self._files.read_numbers(self._group / "memory.stat").get("file", 0)
+        room = self._memory_bytes - max(used - cache, 0)
+        if room <= 0:
+            self._on_exhausted()
+        else:
+            self._files.write(self._group / "memory.high", str(used + max(room, STEP_BYTES)))
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._poll.fileno())
+        self._poll.close()

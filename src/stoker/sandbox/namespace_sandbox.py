@@ -1,0 +1,243 @@
+"""One sandbox made of Linux namespaces, seen from the node."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stoker.sandbox import launcher_process as lp
+from stoker.sandbox.cgroup import Cgroup
+from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, Pipes, ProcessSpec, SandboxError, SandboxSpec
+
+log = logging.getLogger("stoker.sandbox")
+
+RUNTIME_API_PORT = 9001
+RUNTIME_API = f"169.254.100.1:{RUNTIME_API_PORT}"
+# How long after its end a sandbox's groups may stay busy; the pauses in which to look add up to two seconds.
+REMOVE_PAUSES_S = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class NamespaceSandbox:
+    """One sandbox, seen from the node. Its first process is ours (`launcher/init.py`) and does what `control` says."""
+
+    def __init__(
+        self,
+        spec: SandboxSpec,
+        slot: int,
+        group: Cgroup,
+        control: socket.socket,
+        pipes: Pipes,
+        on_exit: OnExit,
+        release: Callable[["NamespaceSandbox"], None],
+    ) -> None:
+        """`release` is called when nothing of the sandbox is left."""
+        self.name = spec.name
+        self.slot = slot
+        self.pipes = pipes
+        self.runtime_api = RUNTIME_API
+        self.task_directory = "/var/task"
+        self.listener: socket.socket = socket.socket()
+        self.launcher: lp.LauncherProcess | None = None
+        self._group = group
+        self._control = control
+        self._on_exit = on_exit
+        self._release = release
+        self._pid = 0
+        self._pidfd = -1
+        loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[None] = loop.create_future()
+        self._reset_done: asyncio.Future[None] | None = None
+        self._gone: asyncio.Future[None] = loop.create_future()
+        self._is_killed = False
+        control.setblocking(False)
+        loop.add_reader(control.fileno(), self._readable)
+
+    def attach(self, pid: int, pidfd: int, launcher: lp.LauncherProcess) -> None:
+        """Take the first process, by its id and a descriptor: its end is the sandbox's end."""
+        self._pid = pid
+        self._pidfd = pidfd
+        self.launcher = launcher
+        asyncio.get_running_loop().add_reader(pidfd, self._died)
+
+    async def wait_ready(self) -> None:
+        """Until the sandbox is complete and its first process was started. Raises SandboxError."""
+        await self._ready
+        self._group.watch_memory(self._out_of_memory)
+
+    def start(self, process: ProcessSpec) -> None:
+        self._order(order_to_start(process))
+        # Whoever ran out of memory before is gone.
+        self._group.watch_memory(self._out_of_memory)
+
+    def signal(self, process: str, number: int) -> None:
+        with contextlib.suppress(SandboxError):
+            self._order({"command": "signal", "name": process, "signal": number})
+
+    async def reset(self) -> None:
+        self._reset_done = asyncio.get_running_loop().create_future()
+        self._order({"command": "reset"})
+        await self._reset_done
+
+    def set_cpu(self, vcpus: float) -> None:
+        with contextlib.suppress(OSError):
+            self._group.set_cpu(vcpus)
+
+    def freeze(self) -> None:
+        with contextlib.suppress(OSError):
+            if not self._group.freeze():
+                self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        with contextlib.suppress(OSError):
+            if not self._group.thaw():
+                self._signal_all(signal.SIGCONT)
+
+    def memory_max_mb(self) -> int:
+        try:
+            counted = self._group.memory_max_mb()
+        except OSError:
+            return 0
+        return counted if counted is not None else self._peak_of_processes_mb()
+
+    def ran_out_of_memory(self) -> bool:
+        try:
+            return self._group.ran_out_of_memory()
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        if self._is_killed or self._gone.done():
+            return
+        self._is_killed = True
+        self._group.kill()
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        # A frozen process does not die until it is thawed (cgroup v1).
+        with contextlib.suppress(OSError):
+            self._group.thaw()
+
+    async def wait_closed(self) -> None:
+        await asyncio.shield(self._gone)
+        self._group.close()
+        # The kernel empties a group shortly after its last process ended, and v1 has no way to be told when.
+        for pause_s in REMOVE_PAUSES_S:
+            if self._group.remove():
+                break
+            await asyncio.sleep(pause_s)
+        else:
+            log.warning("the control group of %s could not be removed", self.name)
+        self._release(self)
+
+    def abandon(self) -> None:
+        """End a sandbox that could not be completed, whether or not its first process came to be."""
+        if self._pidfd >= 0:
+            self.kill()
+        elif not self._gone.done():
+            self._closed()
+
+    def _order(self, message: dict[str, Any]) -> None:
+        if self._gone.done():
+            raise SandboxError("the sandbox has ended")
+        try:
+            lp.send(self._control, message)
+        except OSError as error:
+            raise SandboxError(f"the sandbox cannot be reached: {error.strerror}") from None
+
+    def _readable(self) -> None:
+        while not self._gone.done():
+            try:
+                message, descriptors = lp.receive(self._control)
+            except BlockingIOError:
+                return
+            if message is None:
+                # The first process is ending, or was taken over and closed this: either way it is over.
+                asyncio.get_running_loop().remove_reader(self._control.fileno())
+                if not self._ready.done():
+                    self._ready.set_exception(SandboxError("the sandbox ended while it was being made"))
+                self.kill()
+                return
+            self._take(message, descriptors)
+
+    def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        match message["event"]:
+            case "ready":
+                self.listener = socket.socket(fileno=descriptors[0])
+                self.listener.setblocking(False)
+                if not self._ready.done():
+                    self._ready.set_result(None)
+            case "failed":
+                if not self._ready.done():
+                    self._ready.set_exception(lp.step_error(message))
+            case "exit":
+                self._on_exit(_exit_of(message["name"], message["status"]))
+            case "reset":
+                if self._reset_done is not None and not self._reset_done.done():
+                    self._reset_done.set_result(None)
+
+    def _out_of_memory(self) -> None:
+        """The function's memory is used up: end its processes as the kernel's own killer would; /tmp stays."""
+        log.debug("%s is out of memory", self.name)
+        self._signal_all(signal.SIGKILL)
+
+    def _signal_all(self, number: int) -> None:
+        """To every process in it but the first."""
+        with contextlib.suppress(SandboxError):
+            self._order({"command": "signal all", "signal": number})
+
+    def _peak_of_processes_mb(self) -> int:
+        """Where no control group counts: the largest resident sizes of the processes started here, added up."""
+        peak_kb = 0
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for pid in Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split():
+                peak_kb += int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0])
+        return -(-peak_kb // 1024)
+
+    def _died(self) -> None:
+        self._readable()
+        if not self._gone.done():
+            self._closed()
+
+    def _closed(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._control.fileno())
+        self._control.close()
+        self.listener.close()
+        if self._pidfd >= 0:
+            loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+        error = SandboxError("the sandbox has ended")
+        for future in (self._ready, self._reset_done):
+            if future is not None and not future.done():
+                future.set_exception(error)
+                future.exception()
+        self._gone.set_result(None)
+        self._on_exit(Exit(SANDBOX, None, signal.SIGKILL))
+
+    def close_pipes(self) -> None:
+        """Once their last bytes were read."""
+        for descriptor in (self.pipes.stdout, self.pipes.stderr, self.pipes.telemetry):
+            os.close(descriptor)
+
+
+def order_to_start(process: ProcessSpec) -> dict[str, Any]:
+    return {
+        "command": "start",
+        "name": process.name,
+        "argv": list(process.argv),
+        "environment": dict(process.environment),
+        "directory": process.directory,
+        "handler": process.handler,
+        "fork": process.fork,
+    }
+
+
+def _exit_of(name: str, status: int) -> Exit:
+    if os.WIFSIGNALED(status):
+        return Exit(name, None, os.WTERMSIG(status))
+    return Exit(name, os.WEXITSTATUS(status), None)
