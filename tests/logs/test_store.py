@@ -73,12 +73,25 @@ def test_beyond_the_bound_the_newest_lines_are_dropped_and_counted() -> None:
 async def test_one_line_in_the_stream_says_how_many_were_dropped(store: LogStore) -> None:
     # Nothing is awaited between the lines, so the writer has no turn and the memory fills.
     text = "x" * 1_000_000
-    for _ in range(40):
+    for _ in range(140):
         store.append(GROUP, "s", 1, text)
     await store.flush()
     *kept, notice = await messages_of(store)
-    assert 30 <= len(kept) <= 33
-    assert notice == f"Stoker dropped {40 - len(kept)} log lines here: the database could not keep up.\n"
+    assert 120 <= len(kept) <= 135
+    assert notice == f"Stoker dropped {140 - len(kept)} log lines here: the database could not keep up.\n"
+
+
+async def test_a_stream_with_much_waiting_pauses_and_goes_on_when_it_was_written(store: LogStore) -> None:
+    resumed: list[str] = []
+    for _ in range(9):
+        store.append(GROUP, "loud", 1, "x" * 1_000_000)
+    store.append(GROUP, "quiet", 1, "x")
+    assert store.is_full("loud")
+    assert not store.is_full("quiet")
+    store.when_room(lambda: resumed.append("loud"))
+    await store.flush()
+    assert resumed == ["loud"]
+    assert not store.is_full("loud")
 
 
 async def test_expired_events_and_streams_are_deleted(store: LogStore, clock: StillClock) -> None:

@@ -4,6 +4,7 @@ Everything here is synchronous and only fills the memory of the log store: it is
 """
 
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from stoker.clock import Clock
@@ -67,6 +68,15 @@ class EnvironmentLog:
         for reader in self._readers:
             reader.flush()
         self._emit(text)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the pipes should be left unread for a while, until `when_room` calls back."""
+        return self._store.is_full(self.stream)
+
+    def when_room(self, resume: Callable[[], None]) -> None:
+        """Call `resume` once, when some of what waits has been written."""
+        self._store.when_room(resume)
 
     def begin_tail(self) -> None:
         """Keep the end of what is logged from here on (`LogType=Tail`)."""

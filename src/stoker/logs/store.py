@@ -41,6 +41,7 @@ class LogStore:
         self._is_urgent = asyncio.Event()
         self._one_writer = asyncio.Lock()
         self._loops: list[asyncio.Task[None]] = []
+        self._paused: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Start writing what is appended, and deleting what has expired."""
@@ -63,6 +64,14 @@ class LogStore:
         self._has_lines.set()
         if len(waiting) >= FLUSH_AT_LINES or waiting.bytes >= FLUSH_AT_BYTES:
             self._is_urgent.set()
+
+    def is_full(self, stream: str) -> bool:
+        """Whether so much of `stream` waits that its writer should pause; `when_room` tells when to go on."""
+        return self._waiting.is_full(stream)
+
+    def when_room(self, resume: Callable[[], None]) -> None:
+        """Call `resume` once, when the next batch has been written."""
+        self._paused.append(resume)
 
     async def flush(self) -> None:
         """Return when everything appended before this call can be read."""
@@ -89,9 +98,15 @@ class LogStore:
                 await self._database.write_relaxed(queries.insert_lines, batch, now_ms, self._retention_days)
                 self._waiting.discard(len(batch))
                 remaining -= len(batch)
+                self._resume()
             self._is_urgent.clear()
             if not self._waiting:
                 self._has_lines.clear()
+
+    def _resume(self) -> None:
+        paused, self._paused = self._paused, []
+        for resume in paused:
+            resume()
 
     def _note_dropped(self) -> None:
         for (group, stream), count in self._waiting.take_dropped().items():
