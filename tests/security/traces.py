@@ -73,7 +73,10 @@ def _command(pid: int) -> str:
 
 
 def _groups(data: Path) -> set[str]:
-    """The control groups of a node's sandboxes. They lie below one named after the node's directory."""
+    """The control groups of a node's sandboxes. They lie below one named after the node's directory.
+
+    Not those of sandboxes that were made ahead and wait for a function: their one process is still the node's own.
+    """
     name = f"stoker-{hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]}"
     # os.walk and not rglob: groups come and go meanwhile, and it passes over what is gone.
     return {
@@ -82,7 +85,16 @@ def _groups(data: Path) -> set[str]:
         for folder, groups, _ in os.walk(root)
         if folder.endswith(f"/{name}")
         for group in groups
+        if not _waits_for_a_function(Path(folder, group))
     }
+
+
+def _waits_for_a_function(group: Path) -> bool:
+    try:
+        pids = [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
+    except OSError:
+        return False
+    return len(pids) == 1 and not _is_in_a_sandbox(pids[0])
 
 
 def _hierarchies() -> list[Path]:

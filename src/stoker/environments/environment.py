@@ -234,6 +234,11 @@ class Environment:
         except TimeoutError:
             self._exchange.withdraw()
             return TimedOut(), False
+        except asyncio.CancelledError:
+            # Only a node that stops cancels an invocation; the handler must not be met running by the next one.
+            self._exchange.withdraw()
+            self._needs_init = self._needs_reset = True
+            raise
         if isinstance(answer, RuntimeEnded) and self._exchange.has_undelivered_event:
             # It died before it saw this event: nothing was run, so it may be run now.
             self._exchange.withdraw()

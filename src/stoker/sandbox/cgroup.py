@@ -22,9 +22,9 @@ CPU_QUOTA_US_MIN = 1_000
 class Cgroup:
     """All methods are synchronous and quick, and may raise OSError."""
 
-    def __init__(self, hierarchies: Hierarchies, name: str, memory_mb: int, tmp_mb: int, processes_max: int) -> None:
-        """Makes the groups and sets their limits."""
-        self._memory_bytes = memory_mb * MB
+    def __init__(self, hierarchies: Hierarchies, name: str, processes_max: int) -> None:
+        """Makes the groups and limits the number of processes; memory and processors come with the function."""
+        self._memory_bytes = 0
         self._files = CgroupFiles()
         self._watch: LegacyMemoryWatch | UnifiedMemoryWatch | None = None
         self._exhausted = False
@@ -40,7 +40,7 @@ class Cgroup:
         try:
             for path in self._paths():
                 path.mkdir()
-            self._limit(self._memory_bytes + tmp_mb * MB, processes_max)
+            self._limit_processes(processes_max)
         except OSError:
             self.remove()
             raise
@@ -98,7 +98,7 @@ class Cgroup:
             on_exhausted()
 
         if "memory" in self._legacy:
-            self._watch = LegacyMemoryWatch(self._legacy["memory"], self._files, self._memory_bytes, exhausted)
+            self._watch = LegacyMemoryWatch(self._legacy["memory"], self._memory_bytes, exhausted)
         elif self._unified is not None and "memory" in self._unified_controllers:
             self._watch = UnifiedMemoryWatch(self._unified, self._files, self._memory_bytes, exhausted)
 
@@ -133,7 +133,10 @@ class Cgroup:
     def _paths(self) -> list[Path]:
         return [*self._legacy.values(), *([self._unified] if self._unified is not None else [])]
 
-    def _limit(self, hard_bytes: int, processes_max: int) -> None:
+    def limit_memory(self, memory_mb: int, tmp_mb: int) -> None:
+        """The kernel's limit is both together; `watch_memory` sees to the first."""
+        self._memory_bytes = memory_mb * MB
+        hard_bytes = self._memory_bytes + tmp_mb * MB
         if "memory" in self._legacy:
             put(self._legacy["memory"] / "memory.limit_in_bytes", str(hard_bytes))
             with contextlib.suppress(OSError):  # only where swap is accounted
@@ -142,6 +145,8 @@ class Cgroup:
             put(self._unified / "memory.max", str(hard_bytes))
             with contextlib.suppress(OSError):
                 put(self._unified / "memory.swap.max", "0")
+
+    def _limit_processes(self, processes_max: int) -> None:
         if "pids" in self._legacy:
             put(self._legacy["pids"] / "pids.max", str(processes_max))
         elif self._unified is not None and "pids" in self._unified_controllers:

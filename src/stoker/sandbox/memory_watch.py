@@ -19,38 +19,73 @@ STEP_BYTES = 1024 * 1024
 
 
 class LegacyMemoryWatch:
-    """Version 1. Source: the kernel's cgroup-v1/memory.rst, "Memory thresholds"."""
+    """Version 1. Source: the kernel's cgroup-v1/memory.rst, "Memory thresholds".
 
-    def __init__(self, group: Path, files: CgroupFiles, memory_bytes: int, on_exhausted: Callable[[], None]) -> None:
-        self._group = group
-        self._files = files
+    Setting a threshold waits for all processors to pass a quiet point (5 to 15 ms), so it happens in a thread. What is
+    used meanwhile is seen by a second look once the threshold stands.
+    """
+
+    def __init__(self, group: Path, memory_bytes: int, on_exhausted: Callable[[], None]) -> None:
         self._memory_bytes = memory_bytes
         self._on_exhausted = on_exhausted
-        self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._loop = asyncio.get_running_loop()
+        self._files = CgroupFiles()
+        self._usage = group / "memory.usage_in_bytes"
+        self._stat = group / "memory.stat"
+        self._control = group / "cgroup.event_control"
+        self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._loop.add_reader(self._event, self._ring)
-        self._look()
+        self._is_setting = False
+        self._is_closed = False
+        self._set()
 
     def _ring(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._event)
-        self._look()
+        if not self._is_setting:
+            self._set()
 
-    def _look(self) -> None:
-        usage = self._group / "memory.usage_in_bytes"
-        used = self._files.read_number(usage)
-        cache = self._files.read_numbers(self._group / "memory.stat").get("total_cache", 0)
-        room = self._memory_bytes - max(used - cache, 0)
-        if room <= 0:
+    def _set(self) -> None:
+        self._is_setting = True
+        self._loop.run_in_executor(None, self._threshold_set).add_done_callback(self._was_set)
+
+    def _threshold_set(self) -> bool:
+        """Whether there is memory left; if so, a threshold stands where that would no longer be certain."""
+        while True:
+            used, room = self._look()
+            if room <= 0:
+                return False
+            mark = used + max(room, STEP_BYTES)
+            descriptor = self._files.descriptor(self._usage, os.O_RDONLY)
+            put(self._control, f"{self._event} {descriptor} {mark}")
+            if self._look()[0] < mark:
+                return True
+
+    def _look(self) -> tuple[int, int]:
+        """Bytes in use, and how many more the processes may take if all of them are theirs."""
+        used = self._files.read_number(self._usage)
+        cache = self._files.read_numbers(self._stat).get("total_cache", 0)
+        return used, self._memory_bytes - max(used - cache, 0)
+
+    def _was_set(self, result: asyncio.Future[bool]) -> None:
+        self._is_setting = False
+        # An OSError says that the group is gone: there is nothing left to watch.
+        is_exhausted = not result.cancelled() and result.exception() is None and not result.result()
+        if self._is_closed:
+            self._release()
+        elif is_exhausted:
             self._on_exhausted()
-            return
-        descriptor = self._files.descriptor(usage, os.O_RDONLY)
-        mark = used + max(room, STEP_BYTES)
-        put(self._group / "cgroup.event_control", f"{self._event} {descriptor} {mark}")
 
     def close(self) -> None:
-        self._loop.remove_reader(self._event)
+        if not self._is_closed:
+            self._is_closed = True
+            self._loop.remove_reader(self._event)
+            if not self._is_setting:
+                self._release()
+
+    def _release(self) -> None:
         os.close(self._event)
+        self._files.close()
 
 
 class UnifiedMemoryWatch:

@@ -27,16 +27,15 @@ class NamespaceSandbox:
 
     def __init__(
         self,
-        spec: SandboxSpec,
+        name: str,
         slot: int,
         group: Cgroup,
         control: socket.socket,
         pipes: Pipes,
-        on_exit: OnExit,
         release: Callable[["NamespaceSandbox"], None],
     ) -> None:
         """`release` is called when nothing of the sandbox is left."""
-        self.name = spec.name
+        self.name = name
         self.slot = slot
         self.pipes = pipes
         self.runtime_api = RUNTIME_API
@@ -45,11 +44,12 @@ class NamespaceSandbox:
         self.launcher: lp.LauncherProcess | None = None
         self._group = group
         self._control = control
-        self._on_exit = on_exit
+        self._on_exit: OnExit = _ignore_exit
         self._release = release
         self._pid = 0
         self._pidfd = -1
         loop = asyncio.get_running_loop()
+        self._prepared: asyncio.Future[None] = loop.create_future()
         self._ready: asyncio.Future[None] = loop.create_future()
         self._reset_done: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[None] = loop.create_future()
@@ -64,8 +64,19 @@ class NamespaceSandbox:
         self.launcher = launcher
         asyncio.get_running_loop().add_reader(pidfd, self._died)
 
-    async def wait_ready(self) -> None:
-        """Until the sandbox is complete and its first process was started. Raises SandboxError."""
+    @property
+    def is_alive(self) -> bool:
+        return not self._gone.done() and not self._is_killed
+
+    async def wait_prepared(self) -> None:
+        """Until all is done that no function is needed for. Raises SandboxError."""
+        await self._prepared
+
+    async def complete(self, order: dict[str, Any], spec: SandboxSpec, on_exit: OnExit) -> None:
+        """Make it the sandbox of one function and start its first process. Raises SandboxError, OSError."""
+        self._on_exit = on_exit
+        self._group.limit_memory(spec.memory_mb, spec.tmp_mb)
+        self._order(order)
         await self._ready
         self._group.watch_memory(self._out_of_memory)
 
@@ -158,22 +169,23 @@ class NamespaceSandbox:
             if message is None:
                 # The first process is ending, or was taken over and closed this: either way it is over.
                 asyncio.get_running_loop().remove_reader(self._control.fileno())
-                if not self._ready.done():
-                    self._ready.set_exception(SandboxError("the sandbox ended while it was being made"))
+                self._fail("the sandbox ended while it was being made")
                 self.kill()
                 return
             self._take(message, descriptors)
 
     def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
         match message["event"]:
-            case "ready":
+            case "prepared":
                 self.listener = socket.socket(fileno=descriptors[0])
                 self.listener.setblocking(False)
+                if not self._prepared.done():
+                    self._prepared.set_result(None)
+            case "ready":
                 if not self._ready.done():
                     self._ready.set_result(None)
             case "failed":
-                if not self._ready.done():
-                    self._ready.set_exception(lp.step_error(message))
+                self._fail(str(lp.step_error(message)))
             case "exit":
                 self._on_exit(_exit_of(message["name"], message["status"]))
             case "reset":
@@ -211,18 +223,25 @@ class NamespaceSandbox:
         if self._pidfd >= 0:
             loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
-        error = SandboxError("the sandbox has ended")
-        for future in (self._ready, self._reset_done):
-            if future is not None and not future.done():
-                future.set_exception(error)
-                future.exception()
+        self._fail("the sandbox has ended")
         self._gone.set_result(None)
         self._on_exit(Exit(SANDBOX, None, signal.SIGKILL))
+
+    def _fail(self, text: str) -> None:
+        """Tell whoever waits for something that will not come."""
+        for future in (self._prepared, self._ready, self._reset_done):
+            if future is not None and not future.done():
+                future.set_exception(SandboxError(text))
+                future.exception()  # perhaps nobody waits
 
     def close_pipes(self) -> None:
         """Once their last bytes were read."""
         for descriptor in (self.pipes.stdout, self.pipes.stderr, self.pipes.telemetry):
             os.close(descriptor)
+
+
+def _ignore_exit(end: Exit) -> None:
+    """Nobody has this sandbox yet."""
 
 
 def order_to_start(process: ProcessSpec) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The first process of a sandbox: makes the sandbox around itself, gives up every right, then starts and reaps.
 
-Numbered steps from `_make`; after the last one this process is as powerless as the function that it starts, so a
-function that takes it over gains nothing. It stays process 1 so that the runtime is an ordinary process (a signal kills
-it, orphans are reaped) and so that a crashed runtime starts anew in the same sandbox with /tmp kept.
+Numbered steps, the first half of them (`_prepare`) done ahead of any function; after the last one (`_complete`) this
+process is as powerless as the function that it starts, so a function that takes it over gains nothing. It stays
+process 1 so that the runtime is an ordinary process (a signal kills it, orphans are reaped) and so that a crashed
+runtime starts anew in the same sandbox with /tmp kept.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ CONTROL, STDOUT, STDERR, TELEMETRY, CGROUP = range(5)
 
 INSIDE_UID, INSIDE_GID = 993, 990  # sbx_user1051, as on AWS
 LINK_LOCAL_ADDRESS = "169.254.100.1"
+ORDER_BYTES_MAX = 256 * 1024
 FILES_MAX = 1024
 PROCESSES_MAX = 1024
 _SIOCSIFADDR, _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8916, 0x8913, 0x8914, 1
@@ -45,20 +47,24 @@ def run(spec: dict[str, Any], descriptors: list[int], is_privileged: bool, zygot
     try:
         control = socket.socket(fileno=descriptors[CONTROL])
         try:
-            listeners = _make(spec, descriptors, is_privileged)
-        except OSError as error:
-            _report(control, {"event": "failed", "step": str(error.strerror), "errno": error.errno})
-        else:
-            _report(control, {"event": "ready"}, [listener.fileno() for listener in listeners])
+            listeners = _prepare(spec, descriptors)
+            _report(control, {"event": "prepared"}, [listener.fileno() for listener in listeners])
             for listener in listeners:
                 listener.close()
-            _Init(control, descriptors, zygote).serve(spec["start"])
+            data = control.recv(ORDER_BYTES_MAX)
+            if data:
+                order = json.loads(data)
+                _complete(order, is_privileged)
+                _report(control, {"event": "ready"})
+                _Init(control, descriptors, zygote).serve(order["start"])
             status = 0
+        except OSError as error:
+            _report(control, {"event": "failed", "step": str(error.strerror), "errno": error.errno})
     finally:
         os._exit(status)
 
 
-def _make(spec: dict[str, Any], descriptors: list[int], is_privileged: bool) -> list[socket.socket]:
+def _prepare(spec: dict[str, Any], descriptors: list[int]) -> list[socket.socket]:
     step = ""
     try:
         step = "1. control groups"  # from here on, all that this process touches is on the sandbox's account
@@ -66,23 +72,34 @@ def _make(spec: dict[str, Any], descriptors: list[int], is_privileged: bool) -> 
             os.write(descriptor, b"0")
         step = "2. descriptors"  # nothing of the launcher's stays open
         _keep_only(descriptors[:CGROUP])
-        step = "3. mounts"
-        _mount(spec, is_privileged)
+        # This process ends with the launcher; the change of identity in step 7 makes the kernel forget it.
+        sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
+        step = "3. /proc"
+        _mount_proc()
         # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell.
         _write("/proc/self/oom_score_adj", "0")
         step = "4. network"  # loopback only, and our listeners on it
         listeners = _listen(spec["ports"])
         step = "5. host name"
         socket.sethostname(spec["hostname"])
-        step = "6. limits and identity"
+    except OSError as error:
+        raise OSError(error.errno, f"{step}: {error}") from error
+    return listeners
+
+
+def _complete(order: dict[str, Any], is_privileged: bool) -> None:
+    step = ""
+    try:
+        step = "6. the function's directories"
+        _mount_function(order, is_privileged)
+        step = "7. limits and identity"
         _limit()
-        _become_nobody(spec["outside_uid"], is_privileged)
-        step = "7. filter"  # after it this process can only do what the function can
+        _become_nobody(order["outside_uid"], is_privileged)
+        step = "8. filter"  # after it this process can only do what the function can
         sc.prctl(sc.PR_SET_NO_NEW_PRIVS, 1)
         sc.install_seccomp(seccomp.program())
     except OSError as error:
         raise OSError(error.errno, f"{step}: {error}") from error
-    return listeners
 
 
 def _write(path: str, text: str) -> None:
@@ -101,10 +118,9 @@ def _keep_only(descriptors: list[int]) -> None:
     os.closerange(low, 1 << 20)
 
 
-def _mount(spec: dict[str, Any], is_privileged: bool) -> None:
-    private = sc.MS_NOSUID | sc.MS_NODEV
+def _mount_proc() -> None:
     sc.mount("none", "/", "", sc.MS_REC | sc.MS_PRIVATE)
-    sc.mount("proc", "/proc", "proc", private | sc.MS_NOEXEC)
+    sc.mount("proc", "/proc", "proc", sc.MS_NOSUID | sc.MS_NODEV | sc.MS_NOEXEC)
     for name in _MASKED_FILES:
         if os.path.exists("/proc/" + name):  # noqa: PTH110
             sc.mount("/dev/null", "/proc/" + name, "", sc.MS_BIND)
@@ -113,10 +129,14 @@ def _mount(spec: dict[str, Any], is_privileged: bool) -> None:
         if os.path.isdir(path):  # noqa: PTH112
             sc.mount(path, path, "", sc.MS_BIND)
             sc.make_read_only(path)
-    for source, target in spec["binds"]:
+
+
+def _mount_function(order: dict[str, Any], is_privileged: bool) -> None:
+    for source, target in order["binds"]:
         sc.mount(source, target, "", sc.MS_BIND)
-    sc.mount("tmp", "/tmp", "tmpfs", private, f"mode=1777,size={spec['tmp_bytes']}")  # noqa: S108
-    for path in spec["hidden"]:
+    options = f"mode=1777,size={order['tmp_bytes']}"
+    sc.mount("tmp", "/tmp", "tmpfs", sc.MS_NOSUID | sc.MS_NODEV, options)  # noqa: S108
+    for path in order["hidden"]:
         sc.umount_detached(path)
     if not is_privileged:
         sc.umount_detached("/run/stoker/proc")
@@ -211,7 +231,7 @@ class _Init:
             self._reap()
 
     def _obey(self) -> bool:
-        data = self._control.recv(256 * 1024)
+        data = self._control.recv(ORDER_BYTES_MAX)
         if not data:
             return False
         order = json.loads(data)

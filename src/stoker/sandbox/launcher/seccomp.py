@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+from functools import lru_cache
 
 # name: (x86_64, aarch64), None where the architecture has no such call.
 DENIED = {
@@ -106,8 +107,9 @@ def _refuse(number: int, error: int) -> bytes:
     return _instruction(_JUMP_EQUAL, number, 0, 1) + _instruction(_RETURN, _ERRNO | error)
 
 
+@lru_cache(maxsize=1)
 def program() -> bytes:
-    """The filter for this machine's architecture."""
+    """The filter for this machine's architecture. The launcher makes it once, before the first sandbox."""
     architecture, column = _AUDIT_ARCH[os.uname().machine]
     code = _instruction(_LOAD, _ARCHITECTURE)
     # Another architecture's calls (32-bit on x86-64) have other numbers: no filter of ours would mean anything.

@@ -15,7 +15,7 @@ import socket
 import sys
 from typing import Any
 
-from . import init, root, runtime
+from . import init, root, runtime, seccomp
 from . import syscalls as sc
 
 MESSAGE_BYTES_MAX = 256 * 1024
@@ -63,6 +63,7 @@ def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | N
     # Ended sandboxes need no reaping; the node watches them by pidfd.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    seccomp.program()
     # What exists now is shared by every sandbox: never let a collection touch (and so copy) it.
     gc.collect()
     gc.freeze()
