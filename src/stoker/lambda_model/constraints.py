@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stoker.lambda_model.java_text import java_double
-from stoker.lambda_model.recorded import enum_set_text
+from stoker.lambda_model.recorded import PATTERNS, enum_set_text
 from stoker.lambda_model.shapes import Constraint
 
 log = logging.getLogger("stoker.lambda_model")
@@ -33,7 +33,7 @@ def constraints_of(name: str, description: Mapping[str, Any]) -> tuple[Constrain
     elif description["type"] in ("integer", "long", "double", "float"):
         made += _range_constraints(description)
     if "pattern" in description:
-        made.append(_pattern_constraint(description["pattern"], description.get("max")))
+        made.append(_pattern_constraint(PATTERNS.get(name, description["pattern"]), description.get("max")))
     if "enum" in description:
         made.append(_enum_constraint(name, description["enum"]))
     return tuple(made)

@@ -46,6 +46,15 @@ _ENUM_ORDERS: Mapping[str, Sequence[str]] = {
     "Runtime": RUNTIMES,
 }
 
+_NAME_START = (
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
+)
+# As AWS's messages have them (control plane, 2); releases of the model word them in one way and another.
+PATTERNS: Mapping[str, str] = {
+    "FunctionName": _NAME_START + r"([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
+    "NamespacedFunctionName": _NAME_START + r"([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
+}
+
 # A name that breaks this shape's pattern is reported for the pattern only, however long it is (control plane, 2).
 PATTERN_ALONE = frozenset({"NamespacedFunctionName"})
 
