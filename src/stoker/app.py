@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import uvloop
@@ -20,7 +21,12 @@ from stoker import __version__
 from stoker.clock import SystemClock
 from stoker.code.download import ROUTE as CODE_ROUTE
 from stoker.code.download import CodeDownload
+from stoker.code.layer_trees import LayerTrees, layer_list
 from stoker.code.store import CodeStore
+from stoker.code_signing.api import CodeSigningApi
+from stoker.code_signing.registry import CodeSigningConfigs
+from stoker.code_signing.signature import SignatureCheck
+from stoker.code_signing.store import CodeSigningStore
 from stoker.config import Settings, SettingsError, is_loopback
 from stoker.database.engine import Database, database_url
 from stoker.database.errors import DatabaseError, DataDirectoryError
@@ -33,14 +39,18 @@ from stoker.errors import InvalidRuntimeException
 from stoker.front_door.json_services import JsonService
 from stoker.front_door.raw_routes import RawRequest, RawResponse, RawRoute
 from stoker.front_door.server import FrontDoor
+from stoker.functions.account import code_bytes
 from stoker.functions.activation import Activation
 from stoker.functions.api import FunctionsApi
-from stoker.functions.records import FunctionVersion
-from stoker.functions.registry import FunctionRegistry
+from stoker.functions.records import Function, FunctionKey, FunctionVersion, State
+from stoker.functions.registry import Follower, FunctionRegistry
 from stoker.functions.store import FunctionStore
 from stoker.invocations.api import InvocationsApi
 from stoker.invocations.concurrency import Concurrency
 from stoker.invocations.invoke import Invoker
+from stoker.layers.api import LayersApi
+from stoker.layers.attachable import AttachableLayers
+from stoker.layers.store import LayerStore
 from stoker.logs.api import LogsApi
 from stoker.logs.store import LogStore
 from stoker.runtimes.catalogue import RuntimeCatalogue
@@ -63,7 +73,8 @@ PLAIN_WARNING = (
 def run(settings: Settings) -> int:
     """Run a node until SIGTERM or Ctrl-C. Returns the exit status; what prevents a start is told in one line."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for talkative in ("alembic", "uvicorn", "botocore"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         uvloop.run(serve(settings))
     except (SettingsError, DataDirectoryError, DatabaseError, StartError) as error:
@@ -94,14 +105,20 @@ async def serve(settings: Settings) -> None:
         code_store = CodeStore(settings.data / "code", background)
         await code_store.open()
         parts.push_async_callback(code_store.close)
+        layer_trees = LayerTrees(code_store)
+        await layer_trees.open()
+        layer_store = LayerStore(database)
 
         runtimes = RuntimeCatalogue(settings)
         registry = FunctionRegistry(FunctionStore(database), background)
         await registry.load()
-        activation = Activation(registry, code_store, runtimes, background, settings.update_delay_s)
+        signing_configs = CodeSigningConfigs(CodeSigningStore(database), background)
+        await signing_configs.load()
+        signatures = SignatureCheck(signing_configs, code_store)
+        activation = Activation(registry, code_store, layer_trees, runtimes, background, settings.update_delay_s)
         activation.resume()
 
-        planner = _Planner(settings, code_store, runtimes, maker)
+        planner = _Planner(settings, code_store, layer_trees, runtimes, maker)
         environments = EnvironmentPool(
             maker=maker,
             planner=planner.plan,
@@ -114,17 +131,43 @@ async def serve(settings: Settings) -> None:
         )
         parts.push_async_callback(environments.close)
         registry.on_change(environments.drain)
+        registry.follow(_prepare_active(environments))
         background.start(environments.run_housekeeping(), "environment housekeeping")
-        background.start(_sweep_code(code_store, registry, environments), "code sweep")
+        sweep = _CodeSweep(code_store, layer_trees, layer_store, registry, environments)
+        background.start(supervise(sweep.run, "code sweep"), "code sweep")
 
-        invoker = Invoker(registry, Concurrency(settings.concurrent_executions), environments)
+        concurrency = Concurrency(settings.concurrent_executions)
+        registry.follow(concurrency.note)
+        invoker = Invoker(registry, concurrency, environments)
         code_download = CodeDownload(code_store, settings.data / "code-links.key", clock)
-        functions = FunctionsApi(registry, code_store, code_download, runtimes, activation, settings, clock)
+        functions = FunctionsApi(
+            registry=registry,
+            code_store=code_store,
+            code_download=code_download,
+            runtimes=runtimes,
+            activation=activation,
+            layers=AttachableLayers(layer_store),
+            code_signing=signatures,
+            settings=settings,
+            clock=clock,
+        )
+        layers = LayersApi(
+            layer_store,
+            code_store,
+            code_download,
+            lambda caller: code_bytes(registry.functions_of(caller.account_id, caller.region)),
+            clock,
+        )
         node = _Node(settings, maker.isolation, environments, code_download)
         listener = _listen(settings)
         front_door = FrontDoor(
             settings,
-            {**functions.operations(), **InvocationsApi(invoker).operations()},
+            {
+                **functions.operations(),
+                **layers.operations(),
+                **CodeSigningApi(signing_configs, registry, signatures, clock).operations(),
+                **InvocationsApi(invoker).operations(),
+            },
             {"Logs_20140328": JsonService("logs", LogsApi(log_store, clock).operations())},
             node.raw_routes(),
             listener,
@@ -207,10 +250,16 @@ class _Planner:
     """Knows where a version's code lies and what runs it."""
 
     def __init__(
-        self, settings: Settings, code_store: CodeStore, runtimes: RuntimeCatalogue, maker: SandboxMaker
+        self,
+        settings: Settings,
+        code_store: CodeStore,
+        layer_trees: LayerTrees,
+        runtimes: RuntimeCatalogue,
+        maker: SandboxMaker,
     ) -> None:
         self._settings = settings
         self._code_store = code_store
+        self._layer_trees = layer_trees
         self._runtimes = runtimes
         self._on_host = maker.isolation == "plain"
 
@@ -226,6 +275,7 @@ class _Planner:
             version,
             build,
             self._code_store.tree(version.code),
+            await self._layer_trees.tree(version.layer_packages),
             name,
             log_stream,
             fresh=self._settings.fresh,
@@ -264,6 +314,16 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
+def _prepare_active(environments: EnvironmentPool) -> Follower:
+    """A runtime is started with the first of its functions, so that the first call does not wait for it."""
+
+    def follow(_: FunctionKey, function: Function | None) -> None:
+        if function is not None and function.latest.state is State.ACTIVE:
+            environments.prepare(function.latest)
+
+    return follow
+
+
 def _stop_signal() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -278,12 +338,26 @@ def _raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _sweep_code(code_store: CodeStore, registry: FunctionRegistry, environments: EnvironmentPool) -> None:
-    """Now and then delete packages that no function and no environment uses any more."""
+@dataclass(frozen=True, slots=True)
+class _CodeSweep:
+    """Now and then deletes packages and merged layers that no function, layer and environment uses any more."""
 
-    async def sweep() -> None:
+    code_store: CodeStore
+    layer_trees: LayerTrees
+    layer_store: LayerStore
+    registry: FunctionRegistry
+    environments: EnvironmentPool
+
+    async def run(self) -> None:
         while True:
-            await code_store.delete_unused(registry.packages_in_use() | environments.packages_in_use())
+            published = await self.layer_store.packages()
+            mounted = self.environments.versions()
+            await self.layer_trees.delete_unused(
+                self.registry.layers_in_use() | {layer_list(version.layer_packages) for version in mounted}
+            )
+            await self.code_store.delete_unused(
+                published
+                | self.registry.packages_in_use()
+                | {package.sha256 for version in mounted for package in version.packages}
+            )
             await asyncio.sleep(CODE_SWEEP_EVERY_S)
-
-    await supervise(sweep, "code sweep")

@@ -35,6 +35,11 @@ def lambda_timestamp(epoch_s: float) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
 
 
+def microsecond_timestamp(epoch_s: float) -> str:
+    """`2025-01-01T00:00:00.000000Z`, the form of function URLs' times (reference: control plane, 1)."""
+    return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
 def iso_timestamp(epoch_s: float) -> str:
     """`2025-01-01T00:00:00.000Z`, the form of platform events and log lines (reference: runtime side, 6)."""
     moment = datetime.fromtimestamp(epoch_s, UTC)

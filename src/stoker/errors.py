@@ -120,6 +120,21 @@ class CodeStorageExceededException(LambdaError):
     message_member = "message"
 
 
+class CodeSigningConfigNotFoundException(LambdaError):
+    status = 404
+
+
+class CodeVerificationFailedException(LambdaError):
+    """A package without the signature that the function's code signing configuration asks for."""
+
+    status = 400
+
+
+class PolicyLengthExceededException(LambdaError):
+    status = 400
+    message_member = "message"
+
+
 class PreconditionFailedException(LambdaError):
     status = 412
     message_member = "message"
@@ -138,6 +153,10 @@ class RequestTooLargeException(LambdaError):
 class ResourceConflictException(LambdaError):
     status = 409
     message_member = "message"
+
+
+class ResourceInUseException(LambdaError):
+    status = 400
 
 
 class ResourceNotFoundException(LambdaError):

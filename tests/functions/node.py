@@ -1,7 +1,8 @@
 """As much of a node as functions need, for the tests of this room and for children that get killed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,16 +12,25 @@ import pytest
 
 from stoker.clock import SystemClock
 from stoker.code.download import CodeDownload
+from stoker.code.layer_trees import LayerTrees
 from stoker.code.store import CodeStore
+from stoker.code_signing.api import CodeSigningApi
+from stoker.code_signing.registry import CodeSigningConfigs
+from stoker.code_signing.signature import SignatureCheck
+from stoker.code_signing.store import CodeSigningStore
 from stoker.config import Settings, default_runtimes_dir
 from stoker.database.engine import Database, database_url
 from stoker.errors import LambdaError
+from stoker.functions.account import code_bytes
 from stoker.functions.activation import Activation
 from stoker.functions.api import FunctionsApi
 from stoker.functions.records import FunctionTarget, FunctionVersion
 from stoker.functions.registry import FunctionRegistry
 from stoker.functions.store import FunctionStore
-from stoker.lambda_model.call import ApiCall, Caller
+from stoker.lambda_model.call import ApiCall, Caller, Operation
+from stoker.layers.api import LayersApi
+from stoker.layers.attachable import AttachableLayers
+from stoker.layers.store import LayerStore
 from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.supervision import Background
 from tests.code.archives import archive
@@ -38,15 +48,17 @@ class Node:
 
     registry: FunctionRegistry
     code_store: CodeStore
+    layer_trees: LayerTrees
     activation: Activation
-    api: FunctionsApi
+    download: CodeDownload
+    operations: Mapping[str, Operation]
     useless: list[FunctionVersion]
     caller: Caller
 
     async def call(self, operation: str, **members: Any) -> dict[str, Any]:
         """The answer's members, None left out, as a client would see them."""
         request = ApiCall(operation, self.caller, "request-1", members, "http://127.0.0.1:4566")
-        answer = await self.api.operations()[operation](request)
+        answer = await self.operations[operation](request)
         return _without_none(answer.members)
 
     async def refusal(self, operation: str, **members: Any) -> tuple[str, str | None]:
@@ -86,22 +98,50 @@ def _without_none(value: Any) -> Any:
 
 
 @asynccontextmanager
-async def running_node(data: Path, delay_s: float = 0.0, **settings: Any) -> AsyncIterator[Node]:
-    """A node on the data directory `data`; leaving it is an orderly stop."""
+async def running_node(
+    data: Path, delay_s: float = 0.0, chance: Callable[[], float] = random.random, **settings: Any
+) -> AsyncIterator[Node]:
+    """A node on the data directory `data`; leaving it is an orderly stop. `chance` draws for aliases with weights."""
     all_settings = replace(Settings(data=data, runtimes_dir=default_runtimes_dir()), **settings)
     clock = SystemClock()
     async with Database(database_url("", data)) as database, Background() as background:
         code_store = CodeStore(data / "code", background)
         await code_store.open()
-        registry = FunctionRegistry(FunctionStore(database), background)
+        registry = FunctionRegistry(FunctionStore(database), background, chance)
         await registry.load()
         useless: list[FunctionVersion] = []
         registry.on_change(useless.append)
         runtimes = RuntimeCatalogue(all_settings)
-        activation = Activation(registry, code_store, runtimes, background, delay_s)
+        layer_trees, layer_store = LayerTrees(code_store), LayerStore(database)
+        await layer_trees.open()
+        configs = CodeSigningConfigs(CodeSigningStore(database), background)
+        await configs.load()
+        signatures = SignatureCheck(configs, code_store)
+        activation = Activation(registry, code_store, layer_trees, runtimes, background, delay_s)
         download = CodeDownload(code_store, data / "code-links.key", clock)
-        api = FunctionsApi(registry, code_store, download, runtimes, activation, all_settings, clock)
+        functions = FunctionsApi(
+            registry=registry,
+            code_store=code_store,
+            code_download=download,
+            runtimes=runtimes,
+            activation=activation,
+            layers=AttachableLayers(layer_store),
+            code_signing=signatures,
+            settings=all_settings,
+            clock=clock,
+        )
+        layers = LayersApi(
+            layer_store,
+            code_store,
+            download,
+            lambda caller: code_bytes(registry.functions_of(caller.account_id, caller.region)),
+            clock,
+        )
+        code_signing = CodeSigningApi(configs, registry, signatures, clock)
+        operations = {**functions.operations(), **layers.operations(), **code_signing.operations()}
         activation.resume()
-        yield Node(registry, code_store, activation, api, useless, Caller(ACCOUNT, REGION))
+        yield Node(
+            registry, code_store, layer_trees, activation, download, operations, useless, Caller(ACCOUNT, REGION)
+        )
         await background.stop()
         await code_store.close()

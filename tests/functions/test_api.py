@@ -4,7 +4,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from stoker import limits
-from stoker.code.download import CodeDownload
 from stoker.lambda_model.call import Caller
 from tests.functions.conftest import StartNode
 from tests.functions.node import ACCOUNT, APP, ARN, OTHER_APP, Node
@@ -25,7 +24,7 @@ async def test_get_function_shows_configuration_code_and_tags(node: Node, tmp_pa
     assert shown["Code"]["RepositoryType"] == "S3"
     assert shown["Tags"] == {"team": "core"}
     parts = urlsplit(shown["Code"]["Location"])
-    download: CodeDownload = node.api._code_download
+    download = node.download
     assert (await download.find(parts.path, dict(parse_qsl(parts.query)))).read_bytes() == APP
 
 

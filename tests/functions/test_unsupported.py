@@ -9,7 +9,6 @@ from tests.functions.test_create import BASIC
 
 OTHER_ARCHITECTURE = {"x86_64": "arm64", "arm64": "x86_64"}[host_architecture()]
 ASKED = {
-    "Layers": ({"Layers": ["arn:aws:lambda:eu-west-1:000000000000:layer:l:1"]}, "Layers"),
     "subnets": ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig"),
     "groups": ({"VpcConfig": {"SecurityGroupIds": ["sg-1"]}}, "VpcConfig"),
     "dead letters": ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:eu-west-1:1:q"}}, "DeadLetterConfig"),
@@ -19,7 +18,6 @@ ASKED = {
     "image": ({"PackageType": "Image", "Code": {"ImageUri": "i"}}, "PackageType Image"),
     "image configuration": ({"ImageConfig": {"Command": ["c"]}}, "ImageConfig"),
     "tracing": ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig Active"),
-    "code signing": ({"CodeSigningConfigArn": "arn"}, "CodeSigningConfigArn"),
     "durable": ({"DurableConfig": {"ExecutionTimeout": 1}}, "DurableConfig"),
     "tenancy": ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "TenancyConfig"),
     "capacity": ({"CapacityProviderConfig": {"X": 1}}, "CapacityProviderConfig"),

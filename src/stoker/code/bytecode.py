@@ -27,10 +27,13 @@ def has_bytecode(build: RuntimeBuild) -> bool:
     return build.language == "python" and build.host_interpreter is not None
 
 
-async def compile_tree(tree: Path, build: RuntimeBuild) -> None:
-    """Compile the Python files below `tree` for `build`. Failures are logged and otherwise ignored."""
+async def compile_tree(tree: Path, build: RuntimeBuild, shown_as: str = TASK_ROOT) -> None:
+    """Compile the Python files below `tree` for `build`. Failures are logged and otherwise ignored.
+
+    `shown_as` is where functions will see the tree, as their tracebacks tell it.
+    """
     assert build.host_interpreter is not None
-    arguments = [str(tree), TASK_ROOT, str(CPU_S_MAX), str(MEMORY_BYTES_MAX)]
+    arguments = [str(tree), shown_as, str(CPU_S_MAX), str(MEMORY_BYTES_MAX)]
     try:
         process = await asyncio.create_subprocess_exec(
             build.host_interpreter,

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import secrets
 import shutil
+import zipfile
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,6 +75,19 @@ class CodeStore:
 
     def contains(self, package: CodePackage) -> bool:
         return self.zip_file(package.sha256).exists()
+
+    def keep_for_now(self, package: CodePackage) -> None:
+        """Keep a package as if it had just been put: somebody is about to write down that it is in use."""
+        self._last_put_s[package.sha256] = asyncio.get_running_loop().time()
+
+    async def unzipped_bytes(self, package: CodePackage) -> int:
+        """What the package's files add up to, as its archive says; `put` has checked that this is the truth."""
+        return await self._run(_unzipped_bytes, self.zip_file(package.sha256))
+
+    @property
+    def root(self) -> Path:
+        """The directory under which everything that sandboxes mount as code has to lie."""
+        return self._root
 
     def tree(self, package: CodePackage) -> Path:
         """The unpacked package, to become /var/task."""
@@ -194,6 +208,11 @@ class CodeStore:
         temporary = self._make_temporary()
         (self._root / digest).rename(temporary / digest)
         shutil.rmtree(temporary)
+
+
+def _unzipped_bytes(zip_file: Path) -> int:
+    with zipfile.ZipFile(zip_file, metadata_encoding="utf-8") as archive:
+        return sum(info.file_size for info in archive.infolist())
 
 
 def _is_temporary(place: Path) -> bool:

@@ -13,22 +13,31 @@ from stoker.sandbox.sandbox import RUNTIME, ProcessSpec, SandboxSpec
 
 
 def plan_environment(
-    version: FunctionVersion, build: RuntimeBuild, task: Path, name: str, log_stream: str, *, fresh: bool, on_host: bool
+    version: FunctionVersion,
+    build: RuntimeBuild,
+    task: Path,
+    opt: Path | None,
+    name: str,
+    log_stream: str,
+    *,
+    fresh: bool,
+    on_host: bool,
 ) -> EnvironmentPlan:
-    """`task` is the unpacked package on the host; `fresh` starts a new interpreter every time (setting `fresh`).
+    """`task` is the unpacked package on the host and `opt` its merged layers, None if it has none.
 
-    `on_host` is for plain isolation: the host's paths, and what `plain.py` then puts in place of a sandbox's.
+    `fresh` starts a new interpreter every time (setting `fresh`). `on_host` is for plain
+    isolation: the host's paths, and what `plain.py` then puts in place of a sandbox's.
     """
-    environment = variables(version, build, log_stream, RUNTIME_API, base_environment(build, on_host=on_host))
+    environment = variables(version, build, log_stream, RUNTIME_API, base_environment(build, opt, on_host=on_host))
     spec = SandboxSpec(
         name=name,
         build=build,
         task=task,
-        opt=None,
+        opt=opt,
         memory_mb=version.memory_mb,
         tmp_mb=version.ephemeral_storage_mb,
     )
-    argv = command_line(build, environment, on_host=on_host) or _bootstrap(task, on_host=on_host)
+    argv = command_line(build, environment, on_host=on_host) or _bootstrap(task, opt, on_host=on_host)
     process = None
     if argv:
         process = ProcessSpec(
@@ -42,8 +51,15 @@ def plan_environment(
     return EnvironmentPlan(name, version, build, spec, process)
 
 
-def _bootstrap(task: Path, *, on_host: bool) -> tuple[str, ...]:
-    """The customer's own runtime (reference: runtime side, 4.1); empty when there is none that can be executed."""
-    if os.access(task / "bootstrap", os.X_OK) and (task / "bootstrap").is_file():
-        return (str(task / "bootstrap") if on_host else "/var/task/bootstrap",)
+def _bootstrap(task: Path, opt: Path | None, *, on_host: bool) -> tuple[str, ...]:
+    """The customer's own runtime, in the package or else in a layer (reference: runtime side, 4.1).
+
+    Empty when there is none that can be executed.
+    """
+    for directory, inside in ((task, "/var/task"), (opt, "/opt")):
+        if directory is None:
+            continue
+        bootstrap = directory / "bootstrap"
+        if os.access(bootstrap, os.X_OK) and bootstrap.is_file():
+            return (str(bootstrap) if on_host else f"{inside}/bootstrap",)
     return ()

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from stoker.clock import Clock
 from stoker.environments.environment import Environment, EnvironmentPlan
 from stoker.environments.host_memory import HostMemory
+from stoker.environments.variables import may_fork
 from stoker.errors import LambdaError, ServiceException, TooManyRequestsException
 from stoker.functions.records import FunctionVersion
 from stoker.logs.environment_log import EnvironmentLog, new_stream_name
@@ -75,6 +76,7 @@ class EnvironmentPool:
         self._freeze_after_s = freeze_after_s
         self._groups: dict[str, _Group] = {}
         self._all: set[Environment] = set()
+        self._prepared: set[tuple[str, bool]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
         self._idle_changed = asyncio.Event()
@@ -89,9 +91,9 @@ class EnvironmentPool:
     def idle_count(self) -> int:
         return sum(len(group.idle) for group in self._groups.values())
 
-    def packages_in_use(self) -> set[str]:
-        """The names of code packages that are mounted somewhere."""
-        return {environment.version.code.sha256 for environment in self._all}
+    def versions(self) -> list[FunctionVersion]:
+        """What the environments run: their packages are mounted somewhere."""
+        return [environment.version for environment in self._all]
 
     @asynccontextmanager
     async def lease(self, version: FunctionVersion) -> AsyncIterator[Environment]:
@@ -102,6 +104,22 @@ class EnvironmentPool:
             yield environment
         finally:
             self._give_back(group, environment)
+
+    def prepare(self, version: FunctionVersion) -> None:
+        """Start ahead, once, what `version`'s runtime needs for its first environment."""
+        key = (version.runtime, may_fork(version))
+        if key not in self._prepared:
+            self._prepared.add(key)
+            self._background.start(self._prepare(version), f"preparation of {version.runtime}")
+
+    async def _prepare(self, version: FunctionVersion) -> None:
+        try:
+            plan = await self._planner(version, "prepare", "")
+            if plan.process is not None:
+                await self._maker.prepare(plan.build, fork=plan.process.fork)
+        except (LambdaError, SandboxError) as error:
+            # The first invocation will try again and tell its caller.
+            log.warning("%s could not be prepared: %s", version.runtime, error)
 
     def drain(self, version: FunctionVersion) -> None:
         """`version` was replaced or deleted: its idle environments end now, busy ones after their invocation."""

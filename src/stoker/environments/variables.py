@@ -1,6 +1,8 @@
 """The environment variables of a function's processes (reference: runtime side, 3)."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from stoker.functions.records import FunctionVersion
 from stoker.runtimes.records import RuntimeBuild
@@ -27,7 +29,7 @@ def variables(
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
         **(version.environment or {}),
         **_platform(version, log_stream),
-        **_execution_env(build),
+        **_managed(build),
         **_credentials(version),
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "LAMBDA_TASK_ROOT": base["LAMBDA_TASK_ROOT"],
@@ -48,16 +50,20 @@ def _platform(version: FunctionVersion, log_stream: str) -> dict[str, str]:
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "_AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1",
         "_AWS_XRAY_DAEMON_PORT": "2000",
-        "PWD": "/var/task",
-        "SHLVL": "0",
     }
 
 
-def _execution_env(build: RuntimeBuild) -> dict[str, str]:
+def _managed(build: RuntimeBuild) -> dict[str, str]:
+    """What only the runtimes that AWS manages have; a shell starts them there."""
     if build.language == "provided":
         return {}
-    # Only AWS's own clients for managed runtimes know the framed log descriptor.
-    return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{build.name}", "_LAMBDA_TELEMETRY_LOG_FD": TELEMETRY_DESCRIPTOR}
+    return {
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{build.name}",
+        "PWD": "/var/task",
+        "SHLVL": "0",
+        # Only AWS's own clients know the framed log descriptor.
+        "_LAMBDA_TELEMETRY_LOG_FD": TELEMETRY_DESCRIPTOR,
+    }
 
 
 def _credentials(version: FunctionVersion) -> dict[str, str]:
@@ -76,9 +82,31 @@ def may_fork(version: FunctionVersion) -> bool:
     )
 
 
-def base_environment(build: RuntimeBuild, *, on_host: bool) -> Mapping[str, str]:
-    """What every process of this kind of isolation gets; without a sandbox, the runtime's directories on the host."""
+def base_environment(build: RuntimeBuild, opt: Path | None, *, on_host: bool) -> Mapping[str, str]:
+    """What every process of this kind of isolation gets; without a sandbox, the host's directories.
+
+    `opt` is where the merged layers lie on the host, None without layers.
+    """
     if not on_host:
         return {**BASE_ENVIRONMENT, **build.environment}
     runtime_dir = str(build.runtime_dir or "")
-    return {"LAMBDA_TASK_ROOT": "", "LAMBDA_RUNTIME_DIR": runtime_dir, "TZ": ":UTC", **build.host_environment}
+    base = {"LAMBDA_TASK_ROOT": "", "LAMBDA_RUNTIME_DIR": runtime_dir, "TZ": ":UTC", **build.host_environment}
+    return base if opt is None else _with_layers(base, build, opt)
+
+
+def _with_layers(base: dict[str, str], build: RuntimeBuild, opt: Path) -> dict[str, str]:
+    """`base` with the search paths that a sandbox has at /opt, as far as variables can tell them."""
+    release = build.name.removeprefix(build.language).removesuffix(".x")
+    found_by = {
+        "python": ("PYTHONPATH", (f"python/lib/python{release}/site-packages", "python")),
+        "nodejs": ("NODE_PATH", (f"nodejs/node{release}/node_modules", "nodejs/node_modules")),
+    }.get(build.language)
+    layered = {**base, "LD_LIBRARY_PATH": str(opt / "lib"), "PATH": f"{os.environ.get('PATH', '')}:{opt / 'bin'}"}
+    if found_by is not None:
+        name, folders = found_by
+        # Before the runtime's own libraries; the package's come before all of them.
+        layered[name] = ":".join([*(str(opt / folder) for folder in folders), base[name]])
+    if build.language == "python":
+        # Or the runtime's own libraries came first, being beside the script that is started (from Python 3.11 on).
+        layered["PYTHONSAFEPATH"] = "1"
+    return layered

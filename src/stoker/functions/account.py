@@ -12,7 +12,7 @@ def code_bytes(functions: Iterable[Function]) -> int:
     return sum(version.code.size_bytes for function in functions for version in function.versions)
 
 
-def check_code_storage(functions: Iterable[Function], added_bytes: int) -> None:
+def check_code_storage(used_bytes: int, added_bytes: int) -> None:
     """Raise CodeStorageExceededException if so much more would be too much."""
-    if code_bytes(functions) + added_bytes > limits.CODE_STORAGE_BYTES_MAX:
+    if used_bytes + added_bytes > limits.CODE_STORAGE_BYTES_MAX:
         raise CodeStorageExceededException("Code storage limit exceeded.")

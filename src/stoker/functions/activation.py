@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Collection
 
+from stoker.code.layer_trees import LayerTrees
 from stoker.code.store import CodeStore
 from stoker.functions.records import Function, FunctionVersion, Reason
 from stoker.functions.registry import FunctionRegistry
@@ -25,6 +26,7 @@ class Activation:
         self,
         registry: FunctionRegistry,
         code_store: CodeStore,
+        layer_trees: LayerTrees,
         runtimes: RuntimeCatalogue,
         background: Background,
         delay_s: float,
@@ -32,6 +34,7 @@ class Activation:
         """`delay_s` is how long Pending and InProgress can be observed at least, as clients of AWS expect to."""
         self._registry = registry
         self._code_store = code_store
+        self._layer_trees = layer_trees
         self._runtimes = runtimes
         self._background = background
         self._delay_s = delay_s
@@ -65,6 +68,7 @@ class Activation:
         try:
             build = await asyncio.to_thread(self._runtimes.find, version.runtime)
             await self._code_store.compile_bytecode(version.code, build)
+            await self._layer_trees.compile_bytecode(version.layer_packages, build)
         except RuntimeNotReadyError as error:
             return Reason(str(error), "InvalidRuntime")
         except Exception:
@@ -73,6 +77,6 @@ class Activation:
         return None
 
     async def _compile_missing(self, functions: Collection[Function]) -> None:
-        for version in {(v.code, v.runtime): v for function in functions for v in function.versions}.values():
+        for version in {(v.packages, v.runtime): v for function in functions for v in function.versions}.values():
             if (failure := await self._prepare(version)) is not None:
                 log.warning("%s cannot run: %s", version.version_arn, failure.text)

@@ -14,23 +14,34 @@ from stoker.config import Settings
 from stoker.errors import ResourceNotFoundException
 from stoker.functions.account import code_bytes
 from stoker.functions.activation import Activation
+from stoker.functions.aliases.api import AliasesApi
+from stoker.functions.code_signing import CodeSigning
 from stoker.functions.delete import without
 from stoker.functions.deployment_api import DeploymentApi
+from stoker.functions.event_invoke_configs.api import EventInvokeConfigsApi
+from stoker.functions.layers import LayerVersions
 from stoker.functions.paging import page
+from stoker.functions.policies.api import PoliciesApi
 from stoker.functions.records import Function, FunctionTarget, FunctionVersion
+from stoker.functions.recursion_api import RecursionApi
 from stoker.functions.registry import FunctionRegistry
 from stoker.functions.rendering import configuration, listed_configuration
+from stoker.functions.reserved_concurrency import reserved_total
+from stoker.functions.reserved_concurrency_api import ReservedConcurrencyApi
 from stoker.functions.runtime_choice import find_runtime
+from stoker.functions.runtime_management.api import RuntimeManagementApi
+from stoker.functions.scaling_api import ScalingApi
 from stoker.functions.tags_api import TagsApi
 from stoker.functions.targets import target_of
 from stoker.functions.unsupported import refuse_unsupported
+from stoker.functions.urls.api import UrlsApi
 from stoker.functions.versions_api import VersionsApi, version_sort_key
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.runtimes.catalogue import RuntimeCatalogue
 
 
 class FunctionsApi:
-    """Thirteen operations, by name, for the front door."""
+    """Every operation on functions, by name, for the front door."""
 
     def __init__(
         self,
@@ -39,17 +50,28 @@ class FunctionsApi:
         code_download: CodeDownload,
         runtimes: RuntimeCatalogue,
         activation: Activation,
+        layers: LayerVersions,
+        code_signing: CodeSigning,
         settings: Settings,
         clock: Clock,
     ) -> None:
         self._registry = registry
         self._code_download = code_download
         self._runtimes = runtimes
+        self._layers = layers
         self._settings = settings
         self._parts = (
-            DeploymentApi(registry, code_store, runtimes, activation, clock),
+            DeploymentApi(registry, code_store, runtimes, activation, layers, code_signing, clock),
             VersionsApi(registry, runtimes, activation, clock),
             TagsApi(registry),
+            AliasesApi(registry),
+            PoliciesApi(registry),
+            UrlsApi(registry, clock),
+            EventInvokeConfigsApi(registry, clock),
+            RuntimeManagementApi(registry, runtimes),
+            RecursionApi(registry),
+            ScalingApi(registry),
+            ReservedConcurrencyApi(registry, settings.concurrent_executions),
         )
 
     def operations(self) -> dict[str, Operation]:
@@ -68,13 +90,15 @@ class FunctionsApi:
     async def get_function(self, call: ApiCall) -> ApiAnswer:
         target = target_of(call)
         version = self._registry.version(target)
-        tags = self._registry.function(target).tags
+        function = self._registry.function(target)
+        reserved = function.reserved_concurrency
         location = self._code_download.location(call.endpoint, version.code)
         return ApiAnswer(
             {
                 "Configuration": await self._configuration(version, target),
                 "Code": {"RepositoryType": "S3", "Location": location},
-                "Tags": dict(tags) or None,
+                "Tags": dict(function.tags) or None,
+                "Concurrency": None if reserved is None else {"ReservedConcurrentExecutions": reserved},
             }
         )
 
@@ -109,16 +133,18 @@ class FunctionsApi:
 
     async def get_account_settings(self, call: ApiCall) -> ApiAnswer:
         functions = self._registry.functions_of(call.caller.account_id, call.caller.region)
+        concurrency = self._settings.concurrent_executions
+        layer_bytes = await self._layers.code_bytes(call.caller.account_id, call.caller.region)
         return ApiAnswer(
             {
                 "AccountLimit": {
                     "TotalCodeSize": limits.CODE_STORAGE_BYTES_MAX,
                     "CodeSizeUnzipped": limits.UNZIPPED_BYTES_MAX,
                     "CodeSizeZipped": limits.ZIPPED_BYTES_MAX,
-                    "ConcurrentExecutions": self._settings.concurrent_executions,
-                    "UnreservedConcurrentExecutions": self._settings.concurrent_executions,
+                    "ConcurrentExecutions": concurrency,
+                    "UnreservedConcurrentExecutions": concurrency - reserved_total(functions),
                 },
-                "AccountUsage": {"TotalCodeSize": code_bytes(functions), "FunctionCount": len(functions)},
+                "AccountUsage": {"TotalCodeSize": code_bytes(functions) + layer_bytes, "FunctionCount": len(functions)},
             }
         )
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from stoker.code.records import CodePackage
 from stoker.functions.configuration import Configuration
-from stoker.functions.records import LATEST, Function, FunctionTarget, FunctionVersion, State
+from stoker.functions.records import LATEST, AttachedLayer, Function, FunctionTarget, FunctionVersion, State
 from stoker.functions.update import CREATING, configuration_sha256
 
 
@@ -18,6 +18,8 @@ class Creation:
     code: CodePackage
     architecture: str
     tags: dict[str, str]
+    layers: tuple[AttachedLayer, ...] = ()
+    code_signing_config_arn: str | None = None
 
 
 def created(creation: Creation, last_modified: str) -> Function:
@@ -47,6 +49,9 @@ def created(creation: Creation, last_modified: str) -> Function:
         revision_id=str(uuid4()),
         last_modified=last_modified,
         build_id=str(uuid4()),
+        layers=creation.layers,
     )
     latest = replace(latest, configuration_sha256=configuration_sha256(latest))
-    return Function(str(uuid4()), latest, {}, 1, creation.tags)
+    return Function(
+        str(uuid4()), latest, {}, 1, creation.tags, code_signing_config_arn=creation.code_signing_config_arn
+    )

@@ -12,8 +12,9 @@ from stoker.clock import Clock, lambda_timestamp
 from stoker.code.records import CodePackage
 from stoker.code.store import CodeStore
 from stoker.errors import InvalidParameterValueException, ResourceConflictException, ResourceNotFoundException
-from stoker.functions.account import check_code_storage
+from stoker.functions.account import check_code_storage, code_bytes
 from stoker.functions.activation import Activation
+from stoker.functions.code_signing import CodeSigning
 from stoker.functions.configuration import (
     configuration_of,
     configured,
@@ -21,8 +22,9 @@ from stoker.functions.configuration import (
     requested_configuration,
 )
 from stoker.functions.create import Creation, created
+from stoker.functions.layers import LayerVersions, attached_layers, check_unzipped_size
 from stoker.functions.publish import publish
-from stoker.functions.records import Function, FunctionTarget, FunctionVersion
+from stoker.functions.records import AttachedLayer, Function, FunctionTarget, FunctionVersion
 from stoker.functions.registry import FunctionRegistry
 from stoker.functions.rendering import configuration
 from stoker.functions.runtime_choice import find_runtime, require_runtime
@@ -47,12 +49,16 @@ class DeploymentApi:
         code_store: CodeStore,
         runtimes: RuntimeCatalogue,
         activation: Activation,
+        layers: LayerVersions,
+        code_signing: CodeSigning,
         clock: Clock,
     ) -> None:
         self._registry = registry
         self._code_store = code_store
         self._runtimes = runtimes
         self._activation = activation
+        self._layers = layers
+        self._code_signing = code_signing
         self._clock = clock
 
     def operations(self) -> dict[str, Operation]:
@@ -72,13 +78,19 @@ class DeploymentApi:
         tags = dict(members.get("Tags") or {})
         check_tags(tags)
         await require_runtime(self._runtimes, configuration.runtime)
+        layers = await self._attached_layers(call) or ()
+        signing_arn = members.get("CodeSigningConfigArn") or None
+        self._code_signing.check_present(signing_arn)
         _check_is_new(self._registry.find(target.key), target)
         package = await self._put(target, zip_bytes)
+        await check_unzipped_size(package, layers, self._code_store)
+        await self._code_signing.check(signing_arn, (package, *_packages(layers)), target.name)
         now = self._timestamp()
 
         def create(present: Function | None) -> Function:
             _check_is_new(present, target)
-            function = created(Creation(target, configuration, package, architecture, tags), now)
+            self._code_signing.check_present(signing_arn)
+            function = created(Creation(target, configuration, package, architecture, tags, layers, signing_arn), now)
             return publish(function, None, now) if members.get("Publish") else function
 
         function = await self._change(target, create)
@@ -99,6 +111,8 @@ class DeploymentApi:
         check_revision(present, members.get("RevisionId"))
         await require_runtime(self._runtimes, present.latest.runtime)
         package = await self._put(target, zip_bytes)
+        await check_unzipped_size(package, present.latest.layers, self._code_store)
+        await self._code_signing.check(present.code_signing_config_arn, (package,), present.arn)
 
         def with_new_code(latest: FunctionVersion) -> FunctionVersion:
             return replace(latest, code=package, architecture=architecture)
@@ -117,9 +131,14 @@ class DeploymentApi:
         requested = requested_configuration(configuration_of(present.latest), members)
         if members.get("Runtime"):
             await require_runtime(self._runtimes, requested.runtime)
+        layers = await self._attached_layers(call)
+        if layers is not None:
+            await check_unzipped_size(present.latest.code, layers, self._code_store)
+            await self._code_signing.check(present.code_signing_config_arn, _packages(layers), present.arn)
 
         def with_new_configuration(latest: FunctionVersion) -> FunctionVersion:
-            return configured(latest, requested_configuration(configuration_of(latest), members))
+            changed = configured(latest, requested_configuration(configuration_of(latest), members))
+            return changed if layers is None else replace(changed, layers=layers)
 
         function = await self._update(target, members, with_new_configuration)
         return await self._answer(function.latest, function.arn)
@@ -146,8 +165,15 @@ class DeploymentApi:
         assert function is not None
         return function
 
+    async def _attached_layers(self, call: ApiCall) -> tuple[AttachedLayer, ...] | None:
+        """None where the request says nothing of layers."""
+        arns = call.members.get("Layers")
+        return None if arns is None else await attached_layers(arns, call.caller, self._layers, self._code_store)
+
     async def _put(self, target: FunctionTarget, zip_bytes: bytes) -> CodePackage:
-        check_code_storage(self._registry.functions_of(target.account_id, target.region), len(zip_bytes))
+        functions = self._registry.functions_of(target.account_id, target.region)
+        layer_bytes = await self._layers.code_bytes(target.account_id, target.region)
+        check_code_storage(code_bytes(functions) + layer_bytes, len(zip_bytes))
         return await self._code_store.put(zip_bytes)
 
     async def _answer(self, version: FunctionVersion, arn: str) -> ApiAnswer:
@@ -155,6 +181,10 @@ class DeploymentApi:
 
     def _timestamp(self) -> str:
         return lambda_timestamp(self._clock.now_s())
+
+
+def _packages(layers: tuple[AttachedLayer, ...]) -> tuple[CodePackage, ...]:
+    return tuple(layer.code for layer in layers)
 
 
 def _zip_bytes(members: Mapping[str, Any]) -> bytes:

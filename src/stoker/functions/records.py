@@ -1,13 +1,20 @@
 """Functions and their versions, as the other rooms hold them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
 from stoker.code.records import CodePackage
+from stoker.functions.aliases.records import Alias
+from stoker.functions.event_invoke_configs.records import EventInvokeConfig
+from stoker.functions.policies.records import Policy
+from stoker.functions.runtime_management.records import RuntimeManagement
+from stoker.functions.urls.records import FunctionUrl
 
 LATEST = "$LATEST"
+# Where things are kept by qualifier: the function as a whole, which is not the same as its `$LATEST`.
+UNQUALIFIED = ""
 
 
 class State(StrEnum):
@@ -39,6 +46,14 @@ class Reason:
 
     text: str
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedLayer:
+    """A layer version as a function has it: all it takes to run, also when the layer version has been deleted."""
+
+    arn: str
+    code: CodePackage
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,7 @@ class FunctionVersion:
     last_modified: str
     build_id: str
     configuration_sha256: str = ""
+    layers: tuple[AttachedLayer, ...] = ()
 
     @property
     def function_arn(self) -> str:
@@ -85,6 +101,15 @@ class FunctionVersion:
         """With `:$LATEST` or the number."""
         return f"{self.function_arn}:{self.version}"
 
+    @property
+    def packages(self) -> tuple[CodePackage, ...]:
+        """Everything of the code store that its environments see: the code, then the layers in their order."""
+        return (self.code, *self.layer_packages)
+
+    @property
+    def layer_packages(self) -> tuple[CodePackage, ...]:
+        return tuple(layer.code for layer in self.layers)
+
 
 FunctionKey = tuple[str, str, str]
 """Account, region and name: what makes a function unique on a node."""
@@ -94,7 +119,8 @@ FunctionKey = tuple[str, str, str]
 class Function:
     """A function with all its versions. `id` tells it from an earlier function of the same name.
 
-    `published` is in ascending order. Numbers are never used twice, so `next_version` only grows.
+    `published` is in ascending order. Numbers are never used twice, so `next_version` only grows. What is kept by
+    qualifier has `UNQUALIFIED` or `$LATEST`, a number or the name of an alias as its key.
     """
 
     id: str
@@ -102,6 +128,14 @@ class Function:
     published: Mapping[str, FunctionVersion]
     next_version: int
     tags: Mapping[str, str]
+    aliases: Mapping[str, Alias] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    urls: Mapping[str, FunctionUrl] = field(default_factory=dict)
+    event_invoke_configs: Mapping[str, EventInvokeConfig] = field(default_factory=dict)
+    runtime_management: Mapping[str, RuntimeManagement] = field(default_factory=dict)
+    recursive_loop: Literal["Allow", "Terminate"] = "Terminate"
+    reserved_concurrency: int | None = None
+    code_signing_config_arn: str | None = None
 
     @property
     def key(self) -> FunctionKey:
@@ -122,8 +156,10 @@ class Function:
         return (self.latest, *self.published.values())
 
     def version(self, qualifier: str) -> FunctionVersion | None:
-        """The version that `$LATEST` or a number stands for."""
-        return self.latest if qualifier == LATEST else self.published.get(qualifier)
+        """The version that `$LATEST`, a number or an alias stands for; of an alias with weights, the main one."""
+        alias = self.aliases.get(qualifier)
+        number = qualifier if alias is None else alias.function_version
+        return self.latest if number == LATEST else self.published.get(number)
 
 
 @dataclass(frozen=True, slots=True)

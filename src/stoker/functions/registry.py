@@ -5,10 +5,13 @@ of one function follow each other; those of different functions run side by side
 """
 
 import asyncio
+import random
 from collections.abc import Callable, Collection
 from weakref import WeakValueDictionary
 
+from stoker.code.layer_trees import LayerList, layer_list
 from stoker.errors import LambdaError, ResourceNotFoundException
+from stoker.functions.aliases.routing import Route, Split, routes
 from stoker.functions.records import (
     LATEST,
     Function,
@@ -27,18 +30,26 @@ Verb = Callable[[Function | None], Function | None]
 Answering the very record it was given changes nothing. It may raise any LambdaError, and may not wait.
 """
 
+Follower = Callable[[FunctionKey, Function | None], None]
+"""Is told what a function has become: None when it was deleted."""
+
 
 class FunctionRegistry:
     """To be used from the event loop's thread only."""
 
-    def __init__(self, store: FunctionStore, background: Background) -> None:
+    def __init__(
+        self, store: FunctionStore, background: Background, chance: Callable[[], float] = random.random
+    ) -> None:
+        """`chance` draws evenly from 0 to 1, for aliases with weights."""
         self._store = store
+        self._chance = chance
         self._background = background
         self._functions: dict[FunctionKey, Function] = {}
         # What invocations get, by qualifier: not always what the API shows, see `_runnable`.
-        self._runnable: dict[FunctionKey, dict[str, FunctionVersion]] = {}
-        self._turns: WeakValueDictionary[FunctionKey, asyncio.Lock] = WeakValueDictionary()
+        self._runnable: dict[FunctionKey, dict[str, Route]] = {}
+        self._turns: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._listeners: list[Callable[[FunctionVersion], None]] = []
+        self._followers: list[Follower] = []
 
     async def load(self) -> None:
         """Read everything from the database; once, at start."""
@@ -49,6 +60,12 @@ class FunctionRegistry:
         """Call `listener` with each version whose environments have become useless: replaced or deleted."""
         self._listeners.append(listener)
 
+    def follow(self, follower: Follower) -> None:
+        """Tell `follower` of each function there is, and from now on of each that is new, changed or deleted."""
+        self._followers.append(follower)
+        for key, function in self._functions.items():
+            follower(key, function)
+
     def resolve(self, target: FunctionTarget, *, names_latest: bool = True) -> FunctionVersion:
         """The version that an invocation of `target` runs; while an update is in progress, the one before it.
 
@@ -56,9 +73,10 @@ class FunctionRegistry:
         qualifier when it was invoked, and without when it was looked up: `names_latest`.
         """
         try:
-            return self._runnable[target.account_id, target.region, target.name][target.qualifier or LATEST]
+            route = self._runnable[target.account_id, target.region, target.name][target.qualifier or LATEST]
         except KeyError:
             raise _not_found(target, names_latest) from None
+        return route.choose(self._chance()) if isinstance(route, Split) else route
 
     def find(self, key: FunctionKey) -> Function | None:
         """The function as the API shows it."""
@@ -87,22 +105,58 @@ class FunctionRegistry:
         return tuple(self._functions.values())
 
     def packages_in_use(self) -> set[str]:
-        """The digests of every package that some version needs."""
-        return {version.code.sha256 for function in self._functions.values() for version in function.versions}
+        """The digests of every package that some version needs, as code or as a layer."""
+        versions = self._versions()
+        return {package.sha256 for version in versions for package in version.packages}
 
-    async def change(self, key: FunctionKey, verb: Verb) -> Function | None:
+    def layers_in_use(self) -> set[LayerList]:
+        """Every list of layers that some version has."""
+        return {layer_list(version.layer_packages) for version in self._versions()}
+
+    def _versions(self) -> list[FunctionVersion]:
+        return [version for function in self._functions.values() for version in function.versions]
+
+    async def change(self, key: FunctionKey, verb: Verb, *, alone_in_region: bool = False) -> Function | None:
         """Apply `verb` to the function of `key`; when this returns, the result is on disk and shown. Raises its errors.
 
-        A caller that goes away does not stop a change half-way between the database and the memory.
+        A caller that goes away does not stop a change half-way between the database and the memory. With
+        `alone_in_region` no other such change runs in the same account and region: for rules about all its functions.
         """
-        change = self._background.start(self._change(key, verb), f"change of the function {key[2]}")
+        work = self._change_alone(key, verb) if alone_in_region else self._change(key, verb)
+        change = self._background.start(work, f"change of the function {key[2]}")
         outcome = await asyncio.shield(change)
         if isinstance(outcome, LambdaError):
             raise outcome
         return outcome
 
+    async def change_existing(
+        self,
+        key: FunctionKey,
+        verb: Callable[[Function], Function],
+        missing: LambdaError,
+        *,
+        alone_in_region: bool = False,
+    ) -> Function:
+        """As `change`, for a function that must exist: raises `missing` when it does not."""
+
+        def change(function: Function | None) -> Function:
+            if function is None:
+                raise missing
+            return verb(function)
+
+        function = await self.change(key, change, alone_in_region=alone_in_region)
+        assert function is not None
+        return function
+
+    async def _change_alone(self, key: FunctionKey, verb: Verb) -> Function | LambdaError | None:
+        async with self._turn(key[:2]):
+            return await self._change(key, verb)
+
+    def _turn(self, key: tuple[str, ...]) -> asyncio.Lock:
+        return self._turns.setdefault(key, asyncio.Lock())
+
     async def _change(self, key: FunctionKey, verb: Verb) -> Function | LambdaError | None:
-        async with self._turns.setdefault(key, asyncio.Lock()):
+        async with self._turn(key):
             before = self._functions.get(key)
             try:
                 after = verb(before)
@@ -117,25 +171,34 @@ class FunctionRegistry:
         old = self._runnable.pop(key, {})
         if after is None:
             del self._functions[key]
-            new: dict[str, FunctionVersion] = {}
+            new: dict[str, Route] = {}
         else:
             self._functions[key] = after
-            new = self._runnable[key] = _runnable(before, after, old)
+            versions = {LATEST: _runnable_latest(before, after, old.get(LATEST)), **after.published}
+            new = self._runnable[key] = {**versions, **routes(after.aliases.values(), versions)}
         self._tell_useless(old, new)
+        for follower in self._followers:
+            follower(key, after)
 
-    def _tell_useless(self, old: dict[str, FunctionVersion], new: dict[str, FunctionVersion]) -> None:
-        useful = {version.build_id for version in new.values()}
-        for version in old.values():
-            if version.build_id not in useful:
+    def _tell_useless(self, old: dict[str, Route], new: dict[str, Route]) -> None:
+        useful = _by_build(new)
+        for build_id, version in _by_build(old).items():
+            if build_id not in useful:
                 for listener in self._listeners:
                     listener(version)
 
 
-def _runnable(before: Function | None, after: Function, old: dict[str, FunctionVersion]) -> dict[str, FunctionVersion]:
+def _by_build(runnable: dict[str, Route]) -> dict[str, FunctionVersion]:
+    """Each version once: an alias's versions are there by their numbers too."""
+    return {version.build_id: version for version in runnable.values() if not isinstance(version, Split)}
+
+
+def _runnable_latest(before: Function | None, after: Function, old: Route | None) -> FunctionVersion:
     """Invocations go on with the old `$LATEST` until an update has succeeded (reference: control plane, 4.2)."""
     unfinished = after.latest.last_update_status in (LastUpdateStatus.IN_PROGRESS, LastUpdateStatus.FAILED)
-    keeps_old = before is not None and unfinished and old[LATEST].state is State.ACTIVE
-    return {LATEST: old[LATEST] if keeps_old else after.latest, **after.published}
+    if before is not None and unfinished and isinstance(old, FunctionVersion) and old.state is State.ACTIVE:
+        return old
+    return after.latest
 
 
 def _not_found(target: FunctionTarget, names_latest: bool) -> ResourceNotFoundException:

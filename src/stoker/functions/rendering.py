@@ -25,6 +25,7 @@ def listed_configuration(version: FunctionVersion, arn: str) -> dict[str, Any]:
         "Environment": None if version.environment is None else {"Variables": dict(version.environment)},
         "TracingConfig": {"Mode": version.tracing_mode},
         "RevisionId": version.revision_id,
+        "Layers": [{"Arn": layer.arn, "CodeSize": layer.code.size_bytes} for layer in version.layers] or None,
         "PackageType": "Zip",
         "Architectures": [version.architecture],
         "EphemeralStorage": {"Size": version.ephemeral_storage_mb},

@@ -1,6 +1,7 @@
 """Functions in the database: the only place where a row becomes a record."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, delete, insert, select, update
@@ -8,8 +9,13 @@ from sqlalchemy.sql import ColumnElement
 
 from stoker.code.records import CodePackage
 from stoker.database.engine import Database
+from stoker.functions.aliases.store import ALIASES
+from stoker.functions.event_invoke_configs.store import EVENT_INVOKE_CONFIGS
+from stoker.functions.parts import Part
+from stoker.functions.policies.store import POLICIES
 from stoker.functions.records import (
     LATEST,
+    AttachedLayer,
     Function,
     FunctionKey,
     FunctionVersion,
@@ -18,7 +24,18 @@ from stoker.functions.records import (
     Reason,
     State,
 )
+from stoker.functions.runtime_management.store import RUNTIME_MANAGEMENT
 from stoker.functions.tables import function_versions, functions
+from stoker.functions.urls.store import URLS
+
+# By the name of the member of `Function` that holds them.
+PARTS: Mapping[str, Part[Any]] = {
+    "aliases": ALIASES,
+    "policies": POLICIES,
+    "urls": URLS,
+    "event_invoke_configs": EVENT_INVOKE_CONFIGS,
+    "runtime_management": RUNTIME_MANAGEMENT,
+}
 
 
 class FunctionStore:
@@ -40,9 +57,13 @@ def _select_all(connection: Connection) -> list[Function]:
     versions: dict[FunctionKey, dict[str, FunctionVersion]] = defaultdict(dict)
     for row in connection.execute(select(function_versions)):
         versions[row.account_id, row.region, row.name][row.version] = _version(row)
-    return [
-        _function(row, versions[row.account_id, row.region, row.name]) for row in connection.execute(select(functions))
-    ]
+    loaded = {name: part.load(connection) for name, part in PARTS.items()}
+    found = []
+    for row in connection.execute(select(functions)):
+        key = (row.account_id, row.region, row.name)
+        parts = {name: of_functions.get(key, {}) for name, of_functions in loaded.items()}
+        found.append(_function(row, versions[key], parts))
+    return found
 
 
 def _replace(connection: Connection, before: Function | None, after: Function | None) -> None:
@@ -56,6 +77,8 @@ def _replace(connection: Connection, before: Function | None, after: Function | 
     elif _function_row(before) != _function_row(after):
         connection.execute(update(functions).where(_is_of(functions, after.key)).values(_function_row(after)))
     _replace_versions(connection, before.versions if before else (), after.versions)
+    for part in PARTS.values():
+        part.replace(connection, before, after)
 
 
 def _replace_versions(
@@ -92,13 +115,26 @@ def _function_row(function: Function) -> dict[str, Any]:
         "id": function.id,
         "next_version": function.next_version,
         "tags": dict(function.tags),
+        "reserved_concurrency": function.reserved_concurrency,
+        "recursive_loop": function.recursive_loop,
+        "code_signing_config_arn": function.code_signing_config_arn,
     }
 
 
-def _function(row: Row[Any], versions: dict[str, FunctionVersion]) -> Function:
+def _function(row: Row[Any], versions: dict[str, FunctionVersion], parts: dict[str, Any]) -> Function:
     latest = versions.pop(LATEST)
     published = {number: versions[number] for number in sorted(versions, key=int)}
-    return Function(row.id, latest, published, row.next_version, row.tags)
+    return Function(
+        id=row.id,
+        latest=latest,
+        published=published,
+        next_version=row.next_version,
+        tags=row.tags,
+        recursive_loop=row.recursive_loop,
+        reserved_concurrency=row.reserved_concurrency,
+        code_signing_config_arn=row.code_signing_config_arn,
+        **parts,
+    )
 
 
 def _version_row(version: FunctionVersion) -> dict[str, Any]:
@@ -134,6 +170,10 @@ def _version_row(version: FunctionVersion) -> dict[str, Any]:
         "last_modified": version.last_modified,
         "build_id": version.build_id,
         "configuration_sha256": version.configuration_sha256,
+        "layers": [
+            {"arn": layer.arn, "sha256": layer.code.sha256, "size_bytes": layer.code.size_bytes}
+            for layer in version.layers
+        ],
     }
 
 
@@ -164,6 +204,7 @@ def _version(row: Row[Any]) -> FunctionVersion:
         last_modified=row.last_modified,
         build_id=row.build_id,
         configuration_sha256=row.configuration_sha256,
+        layers=tuple(AttachedLayer(x["arn"], CodePackage(x["sha256"], x["size_bytes"])) for x in row.layers),
     )
 
 

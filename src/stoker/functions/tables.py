@@ -23,6 +23,9 @@ functions = Table(
     Column("id", String(36), nullable=False),
     Column("next_version", Integer, nullable=False),
     Column("tags", JSON, nullable=False),
+    Column("reserved_concurrency", Integer, nullable=True),
+    Column("recursive_loop", String(16), nullable=False, server_default="Terminate"),
+    Column("code_signing_config_arn", String(200), nullable=True),
     PrimaryKeyConstraint("account_id", "region", "name"),
 )
 
@@ -59,6 +62,7 @@ function_versions = Table(
     Column("last_modified", String(32), nullable=False),
     Column("build_id", String(36), nullable=False),
     Column("configuration_sha256", String(64), nullable=False),
+    Column("layers", JSON, nullable=False, server_default="[]"),
     PrimaryKeyConstraint("account_id", "region", "name", "version"),
     ForeignKeyConstraint(
         ["account_id", "region", "name"],

@@ -31,7 +31,6 @@ def _is(value: str) -> Callable[[Any], bool]:
 
 
 UNSUPPORTED = (
-    Unsupported("Layers", "Layers"),
     Unsupported("VpcConfig.SubnetIds", "VpcConfig"),
     Unsupported("VpcConfig.SecurityGroupIds", "VpcConfig"),
     Unsupported("VpcConfig.Ipv6AllowedForDualStack", "VpcConfig"),
@@ -43,7 +42,6 @@ UNSUPPORTED = (
     Unsupported("ImageConfig", "ImageConfig"),
     Unsupported("Code.ImageUri", "PackageType Image"),
     Unsupported("TracingConfig.Mode", "TracingConfig Active", _is("Active")),
-    Unsupported("CodeSigningConfigArn", "CodeSigningConfigArn"),
     Unsupported("DurableConfig", "DurableConfig"),
     Unsupported("TenancyConfig", "TenancyConfig"),
     Unsupported("CapacityProviderConfig", "CapacityProviderConfig"),
@@ -69,6 +67,7 @@ SUPPORTED = frozenset(
         "Architectures",
         "Code",
         "CodeSha256",
+        "CodeSigningConfigArn",
         "DeadLetterConfig",
         "Description",
         "DryRun",
@@ -77,6 +76,7 @@ SUPPORTED = frozenset(
         "FunctionName",
         "FunctionVersion",
         "Handler",
+        "Layers",
         "LoggingConfig",
         "Marker",
         "MaxItems",

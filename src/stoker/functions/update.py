@@ -11,6 +11,10 @@ from uuid import uuid4
 from stoker.errors import PreconditionFailedException, ResourceConflictException
 from stoker.functions.records import Function, FunctionVersion, LastUpdateStatus, Reason, State
 
+OLD_REVISION = (
+    "The Revision Id provided does not match the latest Revision Id. "
+    "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
+)
 CREATING = Reason("The function is being created.", "Creating")
 # Members that say how a version is doing, not what it is.
 CIRCUMSTANCES = frozenset(
@@ -49,10 +53,7 @@ def check_not_updating(function: Function) -> None:
 def check_revision(function: Function, revision_id: str | None) -> None:
     """Raise PreconditionFailedException when the caller has seen an older revision than the present one."""
     if revision_id and revision_id != function.latest.revision_id:
-        raise PreconditionFailedException(
-            "The Revision Id provided does not match the latest Revision Id. "
-            "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
-        )
+        raise PreconditionFailedException(OLD_REVISION)
 
 
 def updated(function: Function, changed: FunctionVersion, last_modified: str) -> Function:

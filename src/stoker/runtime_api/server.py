@@ -5,6 +5,8 @@ hostile: sizes, counts and the order of requests are bounded, and a broken reque
 """
 
 import asyncio
+import base64
+import binascii
 import contextlib
 import socket
 from collections.abc import Callable
@@ -167,6 +169,9 @@ class RuntimeConnection(asyncio.Protocol):
         payload = b"".join(self._body) if is_whole else None
         if what == "error":
             return self._api.exchange.fail(request_id, payload or b"", self._error_type())
+        broken = self._headers.get(b"lambda-runtime-function-error-body")
+        if broken is not None:
+            return self._api.exchange.fail(request_id, _decoded(broken), self._error_type())
         return self._api.exchange.respond(
             request_id,
             payload,
@@ -194,6 +199,14 @@ class RuntimeConnection(asyncio.Protocol):
                 b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                 % (reply.status, _REASONS[reply.status].encode(), len(reply.body), reply.body)
             )
+
+
+def _decoded(trailer: bytes) -> bytes:
+    """The error document in a trailer; what is no base64 is passed on as it came."""
+    try:
+        return base64.b64decode(trailer, validate=True)
+    except binascii.Error:
+        return trailer
 
 
 def _method_not_allowed() -> Reply:

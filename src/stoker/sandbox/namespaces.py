@@ -80,6 +80,11 @@ class NamespaceSandboxes:
                 await (await task).close()
         hierarchies.remove_node_group(self._hierarchies)
 
+    async def prepare(self, build: RuntimeBuild, *, fork: bool) -> None:
+        """Start the runtime's launcher, and make the first sandboxes ahead."""
+        await self._launcher(build, fork)
+        self._refill(build, fork)
+
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> NamespaceSandbox:
         sandbox = self._take_blank(spec.build, first.fork) or await self._blank(spec.build, first.fork)
         try:

@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, Pipes, ProcessSpec, SandboxError, SandboxSpec
 
 # Only what a process cannot do without: the node's own variables are not the function's business.
@@ -172,6 +173,9 @@ class PlainSandboxes:
             sandbox.kill()
         for sandbox in self._sandboxes:
             await sandbox.wait_closed()
+
+    async def prepare(self, build: RuntimeBuild, *, fork: bool) -> None:
+        """A process needs nothing ahead."""
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> PlainSandbox:
         self._sandboxes = {sandbox for sandbox in self._sandboxes if not sandbox._closed.done()}

@@ -118,6 +118,9 @@ class SandboxMaker(Protocol):
 
     async def __aexit__(self, *_: object) -> None: ...
 
+    async def prepare(self, build: RuntimeBuild, *, fork: bool) -> None:
+        """Do ahead what the first sandbox of a runtime needs. Raises SandboxError; doing it twice is fine."""
+
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> Sandbox:
         """A new sandbox with its first process started. Raises SandboxError.
 

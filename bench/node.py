@@ -1,0 +1,137 @@
+"""A node for the bench: started by the ordinary command on a free port, with a data directory that is thrown away."""
+
+import asyncio
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from bench.plan import HANDLER, MEMORY_MB
+
+RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+ROLE = "arn:aws:iam::000000000000:role/bench"
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 60.0
+LOOK_EVERY_S = 0.02
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class NodeError(Exception):
+    """The node did not start; the text is what it printed."""
+
+
+class BenchNode:
+    """One node, from its start to its end. `endpoint` and `isolation` are known inside the block."""
+
+    def __init__(self) -> None:
+        self.endpoint = ""
+        self.isolation = ""
+        self._directory = tempfile.TemporaryDirectory(prefix="stoker-bench-")
+        self._log = Path(self._directory.name) / "node.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client: Any = None
+
+    async def __aenter__(self) -> "BenchNode":
+        try:
+            await asyncio.to_thread(self._start)
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    def _start(self) -> None:
+        data = Path(self._directory.name) / "data"
+        with self._log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "stoker", "up", "--data", str(data), "--port", "0"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self._directory.name,
+                env={**_without_settings(), "STOKER_UPDATE_DELAY_S": "0"},
+            )
+        record = self._wait_record(data / "node.json")
+        self.endpoint, self.isolation = record["endpoint"], record["isolation"]
+        self._client = boto3.client(
+            "lambda",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="000000000000",
+            aws_secret_access_key="bench",
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        )
+
+    def _wait_record(self, path: Path) -> dict[str, Any]:
+        assert self._process is not None
+        deadline_s = time.monotonic() + START_LIMIT_S
+        while not path.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline_s:
+                raise NodeError(self._log.read_text())
+            time.sleep(LOOK_EVERY_S)
+        record: dict[str, Any] = json.loads(path.read_text())
+        return record
+
+    async def _stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                await asyncio.to_thread(self._process.wait, STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._directory.cleanup()
+
+    async def deploy(self, name: str, folder: Path) -> None:
+        """A function of the Python that runs Stoker; active when this returns."""
+        await asyncio.to_thread(self._deploy, name, folder)
+
+    def _deploy(self, name: str, folder: Path) -> None:
+        self._client.create_function(
+            FunctionName=name,
+            Runtime=RUNTIME,
+            Handler=HANDLER,
+            Role=ROLE,
+            MemorySize=MEMORY_MB,
+            Timeout=30,
+            Code={"ZipFile": _zip_of(folder)},
+        )
+        waiter = self._client.get_waiter("function_active_v2")
+        waiter.wait(FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 1000})
+
+    async def delete(self, name: str) -> None:
+        await asyncio.to_thread(self._client.delete_function, FunctionName=name)
+
+    def cpu_s(self) -> float:
+        """Processor time of the node's own process so far: not of its launchers, nor of its functions (proc(5))."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def _zip_of(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for file in sorted(folder.glob("*.py")):
+            entry = zipfile.ZipInfo(file.name, (2025, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, file.read_bytes())
+    return buffer.getvalue()
+
+
+def _without_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("STOKER_", "AWS_"))}

@@ -1,0 +1,46 @@
+"""How much is measured: the full sizes, and small ones that only show that it works."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CALLERS = (1, 8, 32)
+# One whole vCPU, so that a serial caller is never throttled by its function's share of the processor.
+MEMORY_MB = 1769
+HANDLER = "index.handler"
+HANDLERS = Path(__file__).parent / "handlers"
+
+
+@dataclass(frozen=True, slots=True)
+class ColdCase:
+    """A function whose first calls are measured."""
+
+    name: str
+    label: str
+
+    @property
+    def folder(self) -> Path:
+        return HANDLERS / self.name
+
+
+ECHO = ColdCase("echo", "echo")
+IMPORTS_BOTO3 = ColdCase("imports_boto3", "imports boto3")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`rounds` times: every leg of warm calls, then `cold_calls` first calls of each kind.
+
+    A leg ends after `leg_s` seconds or `calls_max` calls, whichever comes first; each caller's first `warm_up` calls
+    are made and checked, but not counted.
+    """
+
+    rounds: int = 5
+    callers: tuple[int, ...] = CALLERS
+    leg_s: float = 2.0
+    calls_max: int = 50_000
+    warm_up: int = 20
+    cold_calls: int = 5
+    cold_cases: tuple[ColdCase, ...] = (ECHO, IMPORTS_BOTO3)
+
+
+QUICK = Plan(rounds=2, leg_s=0.3, calls_max=2_000, warm_up=5, cold_calls=2)

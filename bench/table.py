@@ -1,0 +1,63 @@
+"""The one table that a person reads."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.goals import goals_of
+from bench.legs import middle, percentile
+from bench.measure import Results
+from bench.plan import MEMORY_MB
+
+
+def print_table(results: Results, machine: Mapping[str, str], console: Console) -> None:
+    """Numbers, goals, and what they were measured on."""
+    table = Table(title="Stoker beside the floor: medians over the rounds", title_justify="left")
+    table.add_column("what", no_wrap=True)
+    for column in ("floor", "node", "node ÷ floor", "node CPU per call"):
+        table.add_column(column, justify="right", no_wrap=True)
+    _add_warm(table, results)
+    _add_cold(table, results)
+    console.print(table)
+    for goal in goals_of(results):
+        console.print(f"{'met   ' if goal.is_met else 'MISSED'} {goal.text}: {goal.measured}", highlight=False)
+    console.print(
+        f"\nfloor: awslambdaric in a plain process on a bare Runtime API, no sandbox, no Lambda API; for a cold start, "
+        f"a new interpreter.\nnode: the whole of it, isolation {results.isolation}, functions of {MEMORY_MB} MB (one "
+        "vCPU, so that nobody is throttled).\nThe load generator runs on the same cores.",
+        highlight=False,
+    )
+    console.print(", ".join(f"{name} {value}" for name, value in machine.items()), highlight=False)
+    for problem in results.problems[:3]:
+        console.print(f"wrong answer: {problem}", style="red", markup=False)
+
+
+def _add_warm(table: Table, results: Results) -> None:
+    for callers, node_legs in results.node_legs.items():
+        floor, node = middle(results.floor_legs[callers]), middle(node_legs)
+        who = f"warm, {callers} caller{'s' if callers > 1 else ''}"
+        table.add_row(f"{who}, p50", *_compared(floor.p50_ms, node.p50_ms), f"{node.cpu_us_per_call or 0:.0f} µs")
+        table.add_row(f"{who}, p99", *_compared(floor.p99_ms, node.p99_ms), "")
+        errors = f" ({node.errors} errors)" if node.errors else ""
+        table.add_row(
+            f"{who}, calls per second",
+            f"{floor.calls_per_s:,.0f}",
+            f"{node.calls_per_s:,.0f}{errors}",
+            f"{node.calls_per_s / floor.calls_per_s:.2f}",
+            "",
+            end_section=True,
+        )
+
+
+def _add_cold(table: Table, results: Results) -> None:
+    for case, node_s in results.node_cold_s.items():
+        floor_ms = percentile(results.floor_cold_s[case], 50) * 1000
+        table.add_row(
+            f"cold start, {case}, p50 of {len(node_s)}", *_compared(floor_ms, percentile(node_s, 50) * 1000), ""
+        )
+    table.add_row("first call ever (its zygote starts)", "", f"{results.first_of_runtime_s * 1000:.0f} ms", "", "")
+
+
+def _compared(floor_ms: float, node_ms: float) -> tuple[str, str, str]:
+    return f"{floor_ms:.3f} ms", f"{node_ms:.3f} ms", f"{node_ms / floor_ms:.2f}"

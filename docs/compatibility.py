@@ -1,0 +1,247 @@
+"""Writes the tables of `docs/compatibility.md`: `python -m docs.compatibility` from the repository root.
+
+What is there is not looked up in a list: a node is asked for every operation that AWS's model has. What is written by
+hand, below the mark in the file, stays as it is.
+"""
+
+import http.client
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.loaders import Loader
+
+from stoker.functions.runtime_choice import RETIRED
+from stoker.functions.unsupported import CODE_MEMBERS, UNSUPPORTED
+from stoker.runtimes.names import KNOWN_RUNTIMES
+
+PAGE = Path(__file__).with_name("compatibility.md")
+MARK = "<!-- Above: written by `python -m docs.compatibility`. Below: written by hand. -->"
+START_LIMIT_S = 60.0
+CALL_LIMIT_S = 30.0
+# An account that nobody else uses, in case an operation finds something to do.
+_CREDENTIAL = "Credential=909090909090/20250101/us-east-1/{service}/aws4_request"
+# Operations whose input the table of refused members applies to.
+_CONFIGURING = (
+    "CreateFunction",
+    "UpdateFunctionCode",
+    "UpdateFunctionConfiguration",
+    "PublishVersion",
+    "ListFunctions",
+)
+# What may be missing of an operation that is there, and the header that asks for it.
+_VARIANTS: Mapping[str, tuple[tuple[str, dict[str, str]], ...]] = {
+    "Invoke": (
+        ("asynchronous calls (`InvocationType` `Event`)", {"X-Amz-Invocation-Type": "Event"}),
+        ("tenants (`TenantId`)", {"X-Amz-Tenant-Id": "probe"}),
+        ("durable executions (`DurableExecutionName`)", {"X-Amz-Durable-Execution-Name": "probe"}),
+    )
+}
+
+# Operations that do all they should, while what they are for is still missing. Written by hand, and to be deleted with
+# the lack.
+_WITHOUT_EFFECT: Mapping[str, str] = {}
+
+
+class Node:
+    """The node that is asked."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._address = urlsplit(endpoint)
+
+    def has(self, method: str, path: str, service: str, headers: Mapping[str, str]) -> bool:
+        """Whether it knows what to do with a request, however badly the request is filled in."""
+        connection = http.client.HTTPConnection(
+            self._address.hostname or "", self._address.port or 80, timeout=CALL_LIMIT_S
+        )
+        signed = {"Authorization": f"AWS4-HMAC-SHA256 {_CREDENTIAL.format(service=service)}", **headers}
+        connection.request(method, path, headers=signed)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        if (
+            answer.status == http.client.NOT_FOUND
+            and answer.getheader("x-amzn-ErrorType") == "UnknownOperationException"
+        ):
+            raise LookupError(f"the node does not know {method} {path}")
+        return answer.status != http.client.NOT_IMPLEMENTED
+
+
+def tables(node: Node) -> str:
+    """Everything above the mark."""
+    lambda_model, logs_model = _model("lambda"), _model("logs")
+    return "\n".join(
+        [
+            "# Compatibility",
+            "",
+            "What Stoker does of AWS's interfaces. An operation that is absent answers 501 `NotImplementedException` and",
+            "says its name. A member that is refused answers 400 `InvalidParameterValueException` and says which. What",
+            "is kept without doing anything yet is marked: no reader shall have to find that out.",
+            "",
+            *_lambda_operations(node, lambda_model),
+            "",
+            *_refused_members(lambda_model),
+            "",
+            *_runtimes(lambda_model),
+            "",
+            *_logs_operations(node, logs_model),
+            "",
+        ]
+    )
+
+
+def _model(service: str) -> Mapping[str, Any]:
+    model: Mapping[str, Any] = Loader().load_service_model(service, "service-2")
+    return model
+
+
+def _lambda_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    rows, counts = [], {"done": 0, "partial": 0, "absent": 0}
+    for name, operation in sorted(model["operations"].items()):
+        state, note = _state_of(node, name, operation)
+        counts[state] += 1
+        rows.append(f"| {name} | {state} | {note} |")
+    yield f"## The Lambda API: {len(rows)} operations"
+    yield ""
+    yield f"{counts['done']} done, {counts['partial']} partial, {counts['absent']} absent (API version 2015-03-31)."
+    yield ""
+    yield "| Operation | State | What is missing |"
+    yield "|---|---|---|"
+    yield from rows
+
+
+def _state_of(node: Node, name: str, operation: Mapping[str, Any]) -> tuple[str, str]:
+    method, path = operation["http"]["method"], _example_path(operation["http"]["requestUri"])
+    if not node.has(method, path, "lambda", {}):
+        return "absent", ""
+    missing = [what for what, headers in _VARIANTS.get(name, ()) if not node.has(method, path, "lambda", headers)]
+    if name in _WITHOUT_EFFECT:
+        missing.append(_WITHOUT_EFFECT[name])
+    if name in _CONFIGURING and (refused := _refused_of(name, _model("lambda"))):
+        missing.append(", ".join(f"`{member}`" for member in refused) if len(refused) < 3 else "refused members, below")
+    return ("partial" if missing else "done"), ", ".join(missing)
+
+
+def _example_path(uri: str) -> str:
+    """A path of this form. An ARN where one is asked for, since its place in the path is checked."""
+    arn = "arn%3Aaws%3Alambda%3Aus-east-1%3A909090909090%3Afunction%3Aprobe"
+    return re.sub(r"\{(\w+)\+?\}", lambda match: arn if match[1] in ("Resource", "ResourceArn") else "1", uri)
+
+
+def _refused_members(model: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Refused members of functions"
+    yield ""
+    yield "Their empty and default forms are accepted. A member that AWS added since is refused as well."
+    yield ""
+    yield "| Member | Refused | In |"
+    yield "|---|---|---|"
+    for unsupported in UNSUPPORTED:
+        where = [name for name in _CONFIGURING if unsupported.member in _refused_of(name, model)]
+        if not where:  # botocore's model has dropped it, or does not have it yet
+            continue
+        yield f"| `{unsupported.member}` | {_when(unsupported, model)} | {', '.join(where)} |"
+
+
+def _refused_of(operation: str, model: Mapping[str, Any]) -> list[str]:
+    """The refused members that the operation's input has."""
+    members = model["shapes"][model["operations"][operation]["input"]["shape"]]["members"]
+    found = []
+    for unsupported in UNSUPPORTED:
+        first, _, rest = unsupported.member.partition(".")
+        # UpdateFunctionCode has the members of `Code` beside its own.
+        if first in members or (operation == "UpdateFunctionCode" and first == "Code" and rest in CODE_MEMBERS):
+            found.append(unsupported.member)
+    return found
+
+
+def _when(unsupported: Any, model: Mapping[str, Any]) -> str:
+    values = [value for value in _enum_of(unsupported.member, model) if unsupported.is_asked_for(value)]
+    return ", ".join(f"`{value}`" for value in values) or "if given"
+
+
+def _enum_of(member: str, model: Mapping[str, Any]) -> list[str]:
+    for operation in _CONFIGURING:
+        shape = model["shapes"][model["operations"][operation]["input"]["shape"]]
+        for name in member.split("."):
+            if name not in shape.get("members", {}):
+                break
+            shape = model["shapes"][shape["members"][name]["shape"]]
+        else:
+            values: list[str] = shape.get("enum", [])
+            return values
+    return []
+
+
+def _runtimes(model: Mapping[str, Any]) -> Iterator[str]:
+    every = model["shapes"]["Runtime"]["enum"]
+    offered = [name for name in every if name in KNOWN_RUNTIMES]
+    retired = [name for name in every if name in RETIRED]
+    absent = [name for name in every if name not in KNOWN_RUNTIMES and name not in RETIRED]
+    yield "## Runtimes"
+    yield ""
+    yield f"- Offered ([where they come from](runtimes.md)): {_listed(offered)}."
+    yield f"- Refused as AWS refuses them, because it retired them: {_listed(retired)}."
+    yield f"- Absent: {_listed(absent)}."
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def _logs_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    prefix = model["metadata"]["targetPrefix"]
+    done = [
+        name
+        for name in sorted(model["operations"])
+        if node.has(
+            "POST", "/", "logs", {"X-Amz-Target": f"{prefix}.{name}", "Content-Type": "application/x-amz-json-1.1"}
+        )
+    ]
+    yield "## The CloudWatch Logs API"
+    yield ""
+    yield f"{len(done)} of {len(model['operations'])} operations: {', '.join(done)}."
+    yield ""
+    yield 'Filter patterns: terms, phrases, `?term`, `-term` and JSON (`{ $.level = "WARN" }`). Regular expressions and'
+    yield "space-delimited patterns are refused, and so are other log group classes, tags and keys of log groups."
+    yield ""
+    yield "## Other services"
+    yield ""
+    yield "None. A request that is signed for another service answers 501 with that service's name."
+
+
+def page(node: Node) -> str:
+    """The whole file: new tables, and what is written by hand."""
+    by_hand = PAGE.read_text().partition(MARK)[2] if PAGE.exists() else "\n"
+    return f"{tables(node)}\n{MARK}{by_hand}"
+
+
+@contextmanager
+def _own_node() -> Iterator[Node]:
+    with tempfile.TemporaryDirectory(prefix="stoker-docs-") as data:
+        stoker = [sys.executable, "-m", "stoker"]
+        started = subprocess.run(
+            [*stoker, "up", "--detach", "--port", "0", "--data", data, "--output", "json"],
+            check=True,
+            stdout=subprocess.PIPE,
+            timeout=START_LIMIT_S,
+        )
+        try:
+            yield Node(json.loads(started.stdout)["endpoint"])
+        finally:
+            subprocess.run([*stoker, "down", "--data", data], check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+
+def main() -> None:
+    with _own_node() as node:
+        PAGE.write_text(page(node))
+
+
+if __name__ == "__main__":
+    main()

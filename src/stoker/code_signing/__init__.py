@@ -1,0 +1,1 @@
+"""Code signing configurations: which packages a function may be deployed with."""

@@ -1,0 +1,1 @@
+"""Event source mappings: which functions get the records of which queues and streams."""

@@ -1,0 +1,23 @@
+"""Event source mappings. Created by the migrations of `database/`, which copy these declarations."""
+
+from sqlalchemy import JSON, Column, Float, Index, PrimaryKeyConstraint, String, Table, Text
+
+from stoker.database.metadata import metadata
+
+event_source_mappings = Table(
+    "event_source_mappings",
+    metadata,
+    Column("uuid", String(36), nullable=False),
+    Column("account_id", String(12), nullable=False),
+    Column("region", String(64), nullable=False),
+    Column("function_arn", Text, nullable=False),
+    Column("source", JSON, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("state_transition_reason", Text, nullable=False),
+    Column("last_processing_result", Text, nullable=True),
+    Column("last_modified_s", Float(53), nullable=False),
+    Column("tags", JSON, nullable=False),
+    PrimaryKeyConstraint("uuid"),
+    Index("ix_event_source_mappings_account", "account_id", "region"),
+)

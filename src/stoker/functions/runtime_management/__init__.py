@@ -1,0 +1,1 @@
+"""When the runtime under a version is replaced by a newer build."""

@@ -1,0 +1,1 @@
+"""Layers: archives that functions share at /opt, their versions and who may use them."""

@@ -1,0 +1,135 @@
+"""Reasons and rules: reference, control plane, 3.3 and 9."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stoker.errors import TooManyRequestsException
+from stoker.functions.records import Function, FunctionVersion
+from stoker.invocations.concurrency import Concurrency
+from tests.functions.test_store import new_function
+
+OF_ACCOUNT, OF_FUNCTION = "ConcurrentInvocationLimitExceeded", "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def with_functions(account_limit: int, **reservations: int | None) -> tuple[Concurrency, dict[str, FunctionVersion]]:
+    concurrency = Concurrency(account_limit)
+    for name, reserved in reservations.items():
+        note(concurrency, name, reserved)
+    return concurrency, {name: new_function(name).latest for name in reservations}
+
+
+def note(concurrency: Concurrency, name: str, reserved: int | None) -> Function:
+    function = replace(new_function(name), reserved_concurrency=reserved)
+    concurrency.note(function.key, function)
+    return function
+
+
+def capacity(concurrency: Concurrency, version: FunctionVersion) -> tuple[int, str]:
+    """How many more invocations can run, and why not one more."""
+    with ExitStack() as running:
+        for number in range(10_000):
+            try:
+                running.enter_context(concurrency.reserve(version))
+            except TooManyRequestsException as error:
+                return number, error.reason
+    raise AssertionError("without end")
+
+
+def test_a_reservation_is_a_cap_and_is_taken_from_what_others_share() -> None:
+    concurrency, versions = with_functions(10, f=3, g=None, h=None)
+    assert capacity(concurrency, versions["f"]) == (3, OF_FUNCTION)
+    assert capacity(concurrency, versions["g"]) == (7, OF_ACCOUNT)
+    with concurrency.reserve(versions["g"]), concurrency.reserve(versions["g"]):
+        assert capacity(concurrency, versions["h"]) == (5, OF_ACCOUNT)
+        assert capacity(concurrency, versions["f"]) == (3, OF_FUNCTION)
+
+
+def test_a_reservation_is_guaranteed_when_the_account_is_full() -> None:
+    concurrency, versions = with_functions(10, f=3, g=None)
+    with ExitStack() as running:
+        for _ in range(7):
+            running.enter_context(concurrency.reserve(versions["g"]))
+        assert capacity(concurrency, versions["f"]) == (3, OF_FUNCTION)
+
+
+def test_reserved_concurrency_of_zero_throttles_every_call() -> None:
+    concurrency, versions = with_functions(10, f=0)
+    assert capacity(concurrency, versions["f"]) == (0, OF_FUNCTION)
+
+
+def test_every_version_of_a_function_counts() -> None:
+    concurrency, versions = with_functions(10, f=2)
+    with concurrency.reserve(replace(versions["f"], version="1")):
+        assert capacity(concurrency, versions["f"]) == (1, OF_FUNCTION)
+
+
+def test_regions_and_accounts_are_apart() -> None:
+    concurrency, versions = with_functions(2, f=None)
+    for elsewhere in ({"region": "us-east-1"}, {"account_id": "1" * 12}):
+        with concurrency.reserve(replace(versions["f"], **elsewhere)):
+            assert capacity(concurrency, versions["f"]) == (2, OF_ACCOUNT)
+
+
+def test_a_failing_invocation_gives_its_place_back() -> None:
+    concurrency, versions = with_functions(1, f=None)
+    with pytest.raises(ZeroDivisionError), concurrency.reserve(versions["f"]):
+        raise ZeroDivisionError
+    assert capacity(concurrency, versions["f"]) == (1, OF_ACCOUNT)
+
+
+def test_what_runs_counts_where_it_belongs_after_a_change() -> None:
+    concurrency, versions = with_functions(10, f=None, g=None)
+    with concurrency.reserve(versions["f"]), concurrency.reserve(versions["f"]):
+        note(concurrency, "f", 3)
+        assert capacity(concurrency, versions["f"]) == (1, OF_FUNCTION)
+        assert capacity(concurrency, versions["g"]) == (7, OF_ACCOUNT)
+        note(concurrency, "f", None)
+        assert capacity(concurrency, versions["g"]) == (8, OF_ACCOUNT)
+    assert capacity(concurrency, versions["g"]) == (10, OF_ACCOUNT)
+
+
+def test_a_function_deleted_while_it_runs_gives_its_reservation_back_at_once_and_its_places_later() -> None:
+    concurrency, versions = with_functions(10, f=3, g=None)
+    with concurrency.reserve(versions["f"]):
+        concurrency.note(new_function("f").key, None)
+        assert capacity(concurrency, versions["g"]) == (9, OF_ACCOUNT)
+        again = note(concurrency, "f", 1).latest
+        assert capacity(concurrency, again) == (1, OF_FUNCTION)
+    assert capacity(concurrency, versions["g"]) == (9, OF_ACCOUNT)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from("fgh"), st.sampled_from(["start", "end", "delete", None, 0, 1, 2, 5])), max_size=40
+)
+
+
+@given(STEPS)
+def test_whatever_happens_all_places_are_there_again_in_the_end(steps: list[tuple[str, str | int | None]]) -> None:
+    concurrency, versions = with_functions(10, f=None, g=None, h=None)
+    running: dict[str, list[ExitStack]] = {name: [] for name in versions}
+    for name, step in steps:
+        if step == "start":
+            place = ExitStack()
+            try:
+                place.enter_context(concurrency.reserve(versions[name]))
+            except TooManyRequestsException:
+                continue
+            running[name].append(place)
+        elif step == "end":
+            if running[name]:
+                running[name].pop().close()
+        elif step == "delete":
+            concurrency.note(new_function(name).key, None)
+        else:
+            assert step is None or isinstance(step, int)
+            note(concurrency, name, step)
+    for places in running.values():
+        for place in places:
+            place.close()
+    for name in versions:
+        note(concurrency, name, None)
+    assert capacity(concurrency, versions["f"]) == (10, OF_ACCOUNT)
