@@ -47,7 +47,17 @@ _VARIANTS: Mapping[str, tuple[tuple[str, dict[str, str]], ...]] = {
 
 # Operations that do all they should, while what they are for is still missing. Written by hand, and to be deleted with
 # the lack.
-_WITHOUT_EFFECT: Mapping[str, str] = {}
+_WITHOUT_EFFECT: Mapping[str, str] = {
+    "AddPermission": "calls are not yet authorised by policies",
+    "CreateFunctionUrlConfig": "nothing answers at the URL yet",
+    "UpdateFunctionUrlConfig": "nothing answers at the URL yet",
+    "PutFunctionEventInvokeConfig": "there are no asynchronous calls yet to follow it",
+    "UpdateFunctionEventInvokeConfig": "there are no asynchronous calls yet to follow it",
+    "PutFunctionRecursionConfig": "loops are not yet detected, whatever is set",
+    "PutRuntimeManagementConfig": "a host has one build of each runtime, so `FunctionUpdate` does what `Auto` does and "
+    "`Manual` can name the present build only",
+    "PutFunctionScalingConfig": "refused for every function, as AWS does without a capacity provider",
+}
 
 
 class Node:

@@ -215,9 +215,9 @@ def test_a_killed_zygote_is_replaced_and_nothing_of_it_stays(busy_node: Node, ca
     answer = call.result(timeout=20)
     assert (answer.status, answer.error) == (200, "Unhandled")
     assert answer.body == answer.platform_error("Runtime.ExitError", "Runtime exited with error: signal: killed")
-    before.wait_gone()
     assert invoke(client, "slow", {"seconds": 0}).value == {"seconds": 0}
     assert invoke(client, "counter").value["in_memory"] == 1
+    before.wait_gone()
 
 
 def test_a_killed_first_process_takes_its_sandbox_with_it(busy_node: Node, calls: ThreadPoolExecutor) -> None:

@@ -69,8 +69,9 @@ def test_every_version_of_a_function_counts() -> None:
 
 def test_regions_and_accounts_are_apart() -> None:
     concurrency, versions = with_functions(2, f=None)
-    for elsewhere in ({"region": "us-east-1"}, {"account_id": "1" * 12}):
-        with concurrency.reserve(replace(versions["f"], **elsewhere)):
+    here = versions["f"]
+    for elsewhere in (replace(here, region="us-east-1"), replace(here, account_id="1" * 12)):
+        with concurrency.reserve(elsewhere):
             assert capacity(concurrency, versions["f"]) == (2, OF_ACCOUNT)
 
 

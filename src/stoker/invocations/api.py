@@ -50,7 +50,12 @@ class InvocationsApi:
                 "FunctionError": result.function_error,
                 "LogResult": base64.b64encode(result.log_tail).decode() if invocation.wants_log else None,
             },
-            headers={"X-Amzn-Trace-Id": answer_header(invocation.trace_id), "Content-Type": "application/json"},
+            headers={
+                "Content-Type": "application/json",
+                # AWS's gateway to the function adds it to every answer.
+                "X-Amzn-Remapped-Content-Length": "0",
+                "X-Amzn-Trace-Id": answer_header(invocation.trace_id),
+            },
         )
 
 

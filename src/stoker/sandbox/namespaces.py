@@ -100,11 +100,10 @@ class NamespaceSandboxes:
 
     def _take_blank(self, build: RuntimeBuild, fork: bool) -> NamespaceSandbox | None:
         blanks = self._blanks.get((build.name, fork), [])
-        while blanks:
-            sandbox = blanks.pop()
-            if sandbox.is_alive:
-                return sandbox
-        return None
+        sandbox = next((blank for blank in reversed(blanks) if blank.is_alive), None)
+        if sandbox is not None:
+            blanks.remove(sandbox)
+        return sandbox
 
     async def _blank(self, build: RuntimeBuild, fork: bool) -> NamespaceSandbox:
         """A new one. It takes tens of milliseconds where control groups v1 are: the kernel waits for all processors
@@ -151,8 +150,12 @@ class NamespaceSandboxes:
         # Not at once: the function that took the last one is just starting.
         await asyncio.sleep(REFILL_AFTER_S)
         blanks = self._blanks.setdefault((build.name, fork), [])
+        # Those that ended by themselves, with their launcher for one, still hold groups, pipes and a slot.
+        for blank in [blank for blank in blanks if not blank.is_alive]:
+            blanks.remove(blank)
+            await self._discard(blank)
         try:
-            while sum(blank.is_alive for blank in blanks) < BLANKS:
+            while len(blanks) < BLANKS:
                 blanks.append(await self._blank(build, fork))
         except SandboxError as error:
             log.warning("no sandbox could be made ahead for %s: %s", build.name, error)

@@ -1,0 +1,63 @@
+"""What a node needs of its host before it can start, and what it says when that is not to be had."""
+
+import asyncio
+import resource
+import signal
+import socket
+
+from stoker.config import Settings, is_loopback
+from stoker.sandbox.host import examine
+from stoker.sandbox.namespaces import NamespaceSandboxes
+from stoker.sandbox.plain import PlainSandboxes
+from stoker.sandbox.sandbox import SandboxMaker
+
+
+class StartError(Exception):
+    """The node cannot start; the text says what to do."""
+
+
+async def sandbox_maker(settings: Settings) -> SandboxMaker:
+    """The best isolation this host allows, or what the settings insist on. Raises StartError."""
+    report = await asyncio.to_thread(examine)
+    isolation = report.isolation if settings.isolation == "auto" else settings.isolation
+    if isolation == "strict" and report.isolation != "strict":
+        raise StartError(f"isolation 'strict' is not possible here: {report.reason}. See: stoker doctor")
+    if isolation == "plain":
+        if not is_loopback(settings.host):
+            raise StartError(
+                f"isolation 'plain' protects nothing, so it is refused on {settings.host}: "
+                "listen on 127.0.0.1, or see what is missing for isolation 'strict' with: stoker doctor"
+            )
+        return PlainSandboxes(settings.data)
+    return NamespaceSandboxes(settings.data, settings.data / "code")
+
+
+def bound_socket(settings: Settings) -> socket.socket:
+    """The node's address, taken but not yet listened on. Raises StartError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another port with --port "
+            "(0 takes a free one), or stop what listens there"
+        ) from None
+    return listener
+
+
+def stop_signal() -> asyncio.Event:
+    """Set by SIGTERM and Ctrl-C."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def raise_descriptor_limit() -> None:
+    """An environment takes about ten descriptors."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
