@@ -56,7 +56,7 @@ def _add_cold(table: Table, results: Results) -> None:
         table.add_row(
             f"cold start, {case}, p50 of {len(node_s)}", *_compared(floor_ms, percentile(node_s, 50) * 1000), ""
         )
-    table.add_row("first call ever (its zygote starts)", "", f"{results.first_of_runtime_s * 1000:.0f} ms", "", "")
+    table.add_row("first call of a new node", "", f"{results.first_of_runtime_s * 1000:.0f} ms", "", "")
 
 
 def _compared(floor_ms: float, node_ms: float) -> tuple[str, str, str]:

@@ -49,6 +49,10 @@ _VARIANTS: Mapping[str, tuple[tuple[str, dict[str, str]], ...]] = {
 # the lack.
 _WITHOUT_EFFECT: Mapping[str, str] = {
     "AddPermission": "calls are not yet authorised by policies",
+    "CreateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
+    "UpdateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
+    "CreateEventSourceMapping": "only with `Enabled=false`: nothing is polled yet; whether the source exists is not checked",
+    "UpdateEventSourceMapping": "only with `Enabled=false`: nothing is polled yet",
     "CreateFunctionUrlConfig": "nothing answers at the URL yet",
     "UpdateFunctionUrlConfig": "nothing answers at the URL yet",
     "PutFunctionEventInvokeConfig": "there are no asynchronous calls yet to follow it",
@@ -91,9 +95,9 @@ def tables(node: Node) -> str:
         [
             "# Compatibility",
             "",
-            "What Stoker does of AWS's interfaces. An operation that is absent answers 501 `NotImplementedException` and",
-            "says its name. A member that is refused answers 400 `InvalidParameterValueException` and says which. What",
-            "is kept without doing anything yet is marked: no reader shall have to find that out.",
+            "What Stoker does of AWS's interfaces. An operation that is absent answers 501 `NotImplementedException`",
+            "and says its name. A member that is refused answers 400 `InvalidParameterValueException` and says which.",
+            "What is kept without doing anything yet is marked: no reader shall have to find that out.",
             "",
             *_lambda_operations(node, lambda_model),
             "",

@@ -17,6 +17,7 @@ from stoker.code_signing.api import CodeSigningApi
 from stoker.code_signing.registry import CodeSigningConfigs
 from stoker.code_signing.signature import SignatureCheck
 from stoker.code_signing.store import CodeSigningStore
+from stoker.code_signing.tags import CodeSigningTags
 from stoker.code_sweep import CodeSweep
 from stoker.config import Settings, SettingsError
 from stoker.database.engine import Database, database_url
@@ -25,6 +26,10 @@ from stoker.database.lock import DataDirectoryLock
 from stoker.environments.host_memory import HostMemory
 from stoker.environments.planner import Planner
 from stoker.environments.pool import EnvironmentPool
+from stoker.event_sources.api import EventSourceMappingsApi
+from stoker.event_sources.store import MappingStore
+from stoker.event_sources.tags import MappingTags
+from stoker.event_sources.transitions import MappingTransitions
 from stoker.front_door.json_services import JsonService
 from stoker.front_door.server import FrontDoor
 from stoker.functions.account import code_bytes
@@ -115,6 +120,9 @@ async def serve(settings: Settings) -> None:
         registry.follow(concurrency.note)
         invoker = Invoker(registry, concurrency, environments)
         code_download = CodeDownload(code_store, settings.data / "code-links.key", clock)
+        mapping_store = MappingStore(database)
+        transitions = MappingTransitions(mapping_store, background, settings.update_delay_s)
+        await transitions.resume()
         functions = FunctionsApi(
             registry=registry,
             code_store=code_store,
@@ -123,6 +131,10 @@ async def serve(settings: Settings) -> None:
             activation=activation,
             layers=AttachableLayers(layer_store),
             code_signing=signatures,
+            tagged={
+                "code-signing-config": CodeSigningTags(signing_configs),
+                "event-source-mapping": MappingTags(mapping_store),
+            },
             settings=settings,
             clock=clock,
         )
@@ -141,6 +153,7 @@ async def serve(settings: Settings) -> None:
                 **functions.operations(),
                 **layers.operations(),
                 **CodeSigningApi(signing_configs, registry, signatures, clock).operations(),
+                **EventSourceMappingsApi(mapping_store, transitions, registry, clock).operations(),
                 **InvocationsApi(invoker).operations(),
             },
             {"Logs_20140328": JsonService("logs", LogsApi(log_store, clock).operations())},

@@ -35,6 +35,11 @@ def lambda_timestamp(epoch_s: float) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
 
 
+def second_timestamp(epoch_s: float) -> str:
+    """`2025-01-01T00:00:00+0000`, the form of provisioned concurrency's `LastModified` (reference: control plane, 1)."""
+    return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%S}+0000"
+
+
 def microsecond_timestamp(epoch_s: float) -> str:
     """`2025-01-01T00:00:00.000000Z`, the form of function URLs' times (reference: control plane, 1)."""
     return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -40,6 +40,7 @@ class Settings:
     fresh: bool = False
     account_id: str = "000000000000"
     region: str = "us-east-1"
+    allowed_hosts: str = ""
     access_key_id: str = ""
     secret_access_key: str = ""
     database_url: str = ""

@@ -140,6 +140,11 @@ class PreconditionFailedException(LambdaError):
     message_member = "message"
 
 
+class ProvisionedConcurrencyConfigNotFoundException(LambdaError):
+    status = 404
+    message_member = "message"
+
+
 class RequestTooLargeException(LambdaError):
     """Its name on the wire is `RequestEntityTooLargeException`, and it has no `Type`."""
 

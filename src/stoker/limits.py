@@ -21,6 +21,7 @@ ENVIRONMENT_BYTES_MAX = 4 * KIB  # of all variables as compact JSON (R)
 FUNCTION_NAME_LENGTH_MAX = 64  # of a bare name, on CreateFunction (R)
 LAYERS_MAX = 5
 ALIAS_ADDITIONAL_VERSIONS_MAX = 1  # (R)
+FILTERS_MAX = 5  # per event source mapping
 POLICY_BYTES_MAX = 20 * KIB  # of one resource policy, as JSON
 TAGS_MAX = 50
 TAG_KEY_LENGTH_MAX = 128  # (M)
@@ -55,4 +56,5 @@ FILE_DESCRIPTORS_MAX = 1_024
 PROCESSES_MAX = 1_024
 
 # Answers in pages
+MAPPINGS_PAGE_ITEMS_MAX = 100  # event source mappings
 PAGE_ITEMS_MAX = 50  # functions and versions, although MaxItems up to 10,000 is accepted

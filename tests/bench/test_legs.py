@@ -1,6 +1,7 @@
 import math
 
 import pytest
+
 from bench.legs import Leg, leg_of, middle, percentile
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from stoker.config import Settings, default_runtimes_dir
 from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.records import RuntimeInstallError, RuntimeNotReadyError
-from tests.conftest import Node
+from tests.conftest import Deploy, Node, deployer
 
 Aws = Callable[..., Any]
 AWS_LIMIT_S = 60
@@ -74,3 +74,11 @@ def install_runtime() -> Callable[[str], str]:
 @pytest.fixture(scope="session")
 def nodejs(install_runtime: Callable[[str], str]) -> str:
     return install_runtime("nodejs20.x")
+
+
+@pytest.fixture(scope="module")
+def deploy_module(lambda_client: Any) -> Iterator[Deploy]:
+    """Like `deploy`, for functions that all tests of a module share."""
+    deploy, clean_up = deployer(lambda_client)
+    yield deploy
+    clean_up()

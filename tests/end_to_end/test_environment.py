@@ -45,9 +45,9 @@ def assert_variables(variables: dict[str, str], name: str, expected: dict[str, s
     own = {"AWS_LAMBDA_FUNCTION_NAME": name, "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}"}
     expected = {**COMMON, **own, **expected}
     assert variables.keys() == expected.keys()
-    assert {
-        key: value for key, value in variables.items() if not re.fullmatch(expected[key], value)
-    } == {}, "these differ from the reference"
+    assert {key: value for key, value in variables.items() if not re.fullmatch(expected[key], value)} == {}, (
+        "these differ from the reference"
+    )
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["fork", "exec"])
@@ -66,7 +66,9 @@ def test_python_sees_aws_variables_and_no_others(lambda_client: Any, deploy: Dep
 def test_node_sees_aws_variables_and_no_others(lambda_client: Any, deploy: Deploy, nodejs: str) -> None:
     name = deploy(None, folder("context_nodejs"), nodejs, "index.handler", Environment={"Variables": {"COLOUR": "x"}})
     answer = invoke(lambda_client, name).value
-    modules = "/opt/nodejs/node20/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+    modules = (
+        "/opt/nodejs/node20/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+    )
     expected = {"AWS_EXECUTION_ENV": f"AWS_Lambda_{nodejs}", "NODE_PATH": modules, "COLOUR": "x"}
     assert_variables(answer["environment"], name, {**MANAGED, **expected})
 

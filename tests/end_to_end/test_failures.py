@@ -51,9 +51,7 @@ def assert_init_reports(logs_client: Any, name: str, *expected: tuple[str, str])
         assert re.fullmatch(INIT_REPORT.format(phase=phase, failure=failure), line)
 
 
-def test_a_good_invocation_is_reported_in_aws_own_lines(
-    lambda_client: Any, logs_client: Any, deploy: Deploy
-) -> None:
+def test_a_good_invocation_is_reported_in_aws_own_lines(lambda_client: Any, logs_client: Any, deploy: Deploy) -> None:
     name = deploy(None, folder("echo_python"), handler="index.handler")
     first, second = invoke(lambda_client, name), invoke(lambda_client, name)
     for answer in (first, second):
@@ -169,7 +167,7 @@ def test_a_timeout_keeps_tmp_and_resets_globals(lambda_client: Any, logs_client:
 
 
 def test_too_much_memory_ends_the_runtime_and_says_so(lambda_client: Any, deploy: Deploy) -> None:
-    code = {**_files("greedy"), **{"counter.py": _files("counter")["index.py"]}, "main.py": GREEDY_ON_DEMAND}
+    code = {**_files("greedy"), "counter.py": _files("counter")["index.py"], "main.py": GREEDY_ON_DEMAND}
     name = deploy(None, code, handler="main.handler", Timeout=30)
     first = invoke(lambda_client, name).value
     answer = invoke(lambda_client, name, {"megabytes": 300})
@@ -274,7 +272,11 @@ def test_an_environment_that_crashed_while_idle_is_started_anew(lambda_client: A
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )

@@ -74,7 +74,9 @@ def test_a_custom_runtime_in_shell_answers(lambda_client: Any, deploy: Deploy) -
 
 
 @pytest.mark.parametrize(
-    "files", [{"no-bootstrap": "#!/bin/sh\n"}, {"bootstrap": "echo not executable\n"}], ids=["missing", "not executable"]
+    "files",
+    [{"no-bootstrap": "#!/bin/sh\n"}, {"bootstrap": "echo not executable\n"}],
+    ids=["missing", "not executable"],
 )
 def test_a_custom_runtime_without_a_bootstrap_is_an_invalid_entrypoint(
     lambda_client: Any, deploy: Deploy, files: dict[str, str]
@@ -99,7 +101,7 @@ def test_a_bootstrap_that_cannot_be_run_is_an_exit_error(lambda_client: Any, dep
 def test_a_wrapper_script_starts_the_runtime(lambda_client: Any, deploy: Deploy) -> None:
     """Reference: runtime side, 4.3."""
     code = {
-        "wrapper": "#!/bin/sh\nexport WRAPPED=yes\nexec \"$@\"\n",
+        "wrapper": '#!/bin/sh\nexport WRAPPED=yes\nexec "$@"\n',
         "index.py": "import os\ndef handler(event, context):\n    return os.environ.get('WRAPPED')\n",
     }
     for wrapper, expected in (("/var/task/wrapper", "yes"), ("/var/task/absent", None)):

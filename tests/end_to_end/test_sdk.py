@@ -210,7 +210,11 @@ def other_places(platform: Node) -> Iterator[dict[tuple[str, str], Any]]:
 
 
 def test_accounts_and_regions_are_apart(other_places: dict[tuple[str, str], Any], lambda_client: Any) -> None:
-    code = {"index.py": "import os\ndef handler(event, context):\n    return [context.invoked_function_arn, dict(os.environ)]\n"}
+    code = {
+        "index.py": "import os\n"
+        "def handler(event, context):\n"
+        "    return [context.invoked_function_arn, dict(os.environ)]\n"
+    }
     for number, ((account, region), client) in enumerate(other_places.items()):
         client.create_function(
             FunctionName="same-name",

@@ -20,9 +20,9 @@ from stoker.lambda_model.call import ApiAnswer, ApiCall
 
 from .conftest import Door
 
-INVOKE = b"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: h\r\n"
-CREATE = b"POST /2015-03-31/functions HTTP/1.1\r\nHost: h\r\n"
-LIST = b"GET /2015-03-31/functions HTTP/1.1\r\nHost: h\r\n"
+INVOKE = b"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: localhost\r\n"
+CREATE = b"POST /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\n"
+LIST = b"GET /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.fixture(autouse=True)
@@ -40,24 +40,34 @@ def status_of(answer: bytes) -> int:
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
-        pytest.param(b"DELETE /2015-03-31/functions HTTP/1.1\r\nHost: h\r\n\r\n", 404, id="method of another path"),
-        pytest.param(b"PATCH /2015-03-31/functions/f HTTP/1.1\r\nHost: h\r\n\r\n", 404, id="method of no operation"),
-        pytest.param(b"OPTIONS /2015-03-31/functions HTTP/1.1\r\nHost: h\r\n\r\n", 404, id="OPTIONS"),
-        pytest.param(b"HEAD /2015-03-31/functions HTTP/1.1\r\nHost: h\r\n\r\n", 404, id="HEAD"),
-        pytest.param(b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 404, id="OPTIONS *"),
-        pytest.param(b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="CONNECT"),
-        pytest.param(b"BREW /coffee HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="unknown method"),
-        pytest.param(b"GET http:///x HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="absolute form without host"),
-        pytest.param(b"GET http://h/nothing HTTP/1.1\r\nHost: h\r\n\r\n", 404, id="absolute form"),
-        pytest.param(b"GET /\xff\xfe HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="bytes in the path"),
-        pytest.param(b"GET /2015-03-31/functions/%ff HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="path is not UTF-8"),
-        pytest.param(b"GET /2015-03-31/functions/%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="bad percent-encoding"),
-        pytest.param(b"GET /2015-03-31/functions/%00 HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="zero in the name"),
-        pytest.param(b"GET /2015-03-31/functions/..%2f..%2fetc HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="dots in a name"),
-        pytest.param(b"GET /../../etc/passwd HTTP/1.1\r\nHost: h\r\n\r\n", 404, id="dots in the path"),
-        pytest.param(b"GET /_stoker/../2015-03-31 HTTP/1.1\r\nHost: h\r\n\r\n", 404, id="dots in a raw path"),
-        pytest.param(b"GET /2015-03-31/functions?Marker=%ff HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="query is not UTF-8"),
-        pytest.param(b"GET /" + b"a/" * 50_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="deep path"),
+        pytest.param(
+            b"DELETE /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, id="method of another path"
+        ),
+        pytest.param(
+            b"PATCH /2015-03-31/functions/f HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, id="method of no operation"
+        ),
+        pytest.param(b"OPTIONS /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, id="OPTIONS"),
+        pytest.param(b"HEAD /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, id="HEAD"),
+        pytest.param(b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, id="OPTIONS *"),
+        pytest.param(b"CONNECT h:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="CONNECT"),
+        pytest.param(b"BREW /coffee HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="unknown method"),
+        pytest.param(b"GET http:///x HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="absolute form without host"),
+        pytest.param(b"GET http://h/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, id="absolute form"),
+        pytest.param(b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="bytes in the path"),
+        pytest.param(b"GET /2015-03-31/functions/%ff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="path is not UTF-8"),
+        pytest.param(
+            b"GET /2015-03-31/functions/%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="bad percent-encoding"
+        ),
+        pytest.param(b"GET /2015-03-31/functions/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="zero in the name"),
+        pytest.param(
+            b"GET /2015-03-31/functions/..%2f..%2fetc HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="dots in a name"
+        ),
+        pytest.param(b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, id="dots in the path"),
+        pytest.param(b"GET /_stoker/../2015-03-31 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, id="dots in a raw path"),
+        pytest.param(
+            b"GET /2015-03-31/functions?Marker=%ff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="query is not UTF-8"
+        ),
+        pytest.param(b"GET /" + b"a/" * 50_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="deep path"),
         pytest.param(LIST + b"Host: other\r\n\r\n", 400, id="two hosts"),
         pytest.param(LIST + b"Authorization: a\r\nAuthorization: b\r\n\r\n", 400, id="two signatures"),
         pytest.param(LIST + b"X-Amz-Target: Logs_20140328.A\r\nX-Amz-Target: B\r\n\r\n", 400, id="two targets"),
@@ -163,7 +173,7 @@ def test_bytes_changed_at_random_never_break_the_server(door: Door) -> None:
     seeds = [
         INVOKE + b'Content-Length: 9\r\nX-Amz-Log-Type: Tail\r\n\r\n{"a": 12}',
         CREATE + b'Transfer-Encoding: chunked\r\n\r\n5\r\n{"a":\r\n4\r\n "b}\r\n0\r\n\r\n',
-        b"DELETE /2017-03-31/tags/arn%3Aaws%3Alambda?tagKeys=a&tagKeys=b HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"DELETE /2017-03-31/tags/arn%3Aaws%3Alambda?tagKeys=a&tagKeys=b HTTP/1.1\r\nHost: localhost\r\n\r\n",
         LIST + b"Authorization: AWS4-HMAC-SHA256 Credential=1/2/3/lambda/aws4_request, Signature=0\r\n\r\n",
     ]
     chance = random.Random(20150331)

@@ -106,7 +106,7 @@ def test_a_raw_route_may_stream(door: Door) -> None:
 
 def test_a_stream_that_breaks_is_seen_to_break(door: Door) -> None:
     with door.connect() as connection:
-        connection.sendall(b"GET /_stoker/stream?fail HTTP/1.1\r\nHost: h\r\n\r\n")
+        connection.sendall(b"GET /_stoker/stream?fail HTTP/1.1\r\nHost: localhost\r\n\r\n")
         received = b""
         while chunk := connection.recv(65536):
             received += chunk

@@ -68,7 +68,9 @@ def test_an_event_is_accepted_with_an_empty_body(door: Door) -> None:
 
 def test_a_dry_run_has_no_body_at_all(door: Door) -> None:
     door.outcomes["Invoke"] = lambda _: ApiAnswer({"StatusCode": 204})
-    status, headers, body = answer_to(door, b"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: h\r\n\r\n")
+    status, headers, body = answer_to(
+        door, b"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    )
     assert (status, body) == (b"HTTP/1.1 204 No Content", b"")
     assert "transfer-encoding" not in headers
     assert "content-length" not in headers
@@ -201,7 +203,7 @@ def test_an_error_is_written_as_aws_writes_it(
         raise error
 
     door.outcomes["ListFunctions"] = fail
-    status_line, headers, answer = answer_to(door, b"GET /2015-03-31/functions HTTP/1.1\r\nHost: h\r\n\r\n")
+    status_line, headers, answer = answer_to(door, b"GET /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert status_line.startswith(b"HTTP/1.1 %d " % status)
     assert (headers["x-amzn-errortype"], headers["content-type"], answer) == (code, "application/json", body)
     assert headers["x-amzn-requestid"] == door.calls[0].request_id
@@ -225,7 +227,9 @@ def test_a_body_may_be_as_large_as_aws_allows_and_no_larger(
     door: Door, path: str, headers: dict[str, str], size: int, text: str, is_chunked: bool
 ) -> None:
     """reference: control plane, 3.3 and 4.1"""
-    head = f"POST /2015-03-31/{path} HTTP/1.1\r\nHost: h\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+    head = f"POST /2015-03-31/{path} HTTP/1.1\r\nHost: localhost\r\n" + "".join(
+        f"{k}: {v}\r\n" for k, v in headers.items()
+    )
     for extra in (0, 1):
         body = b" " * (size + extra)
         if is_chunked:
@@ -241,7 +245,7 @@ def test_a_body_may_be_as_large_as_aws_allows_and_no_larger(
 
 
 def test_a_body_that_is_announced_too_large_is_not_waited_for(door: Door) -> None:
-    raw = b"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n"
+    raw = b"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"
     with door.connect() as connection:
         connection.sendall(raw)
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
@@ -258,7 +262,7 @@ def test_a_client_that_hangs_up_does_not_stop_what_it_started(door: Door) -> Non
 
     door.outcomes["Invoke"] = slow
     with door.connect() as connection:
-        connection.sendall(b"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: h\r\n\r\n")
+        connection.sendall(b"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert begun.wait(5)
     assert done.wait(5)
 

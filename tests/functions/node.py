@@ -18,9 +18,14 @@ from stoker.code_signing.api import CodeSigningApi
 from stoker.code_signing.registry import CodeSigningConfigs
 from stoker.code_signing.signature import SignatureCheck
 from stoker.code_signing.store import CodeSigningStore
+from stoker.code_signing.tags import CodeSigningTags
 from stoker.config import Settings, default_runtimes_dir
 from stoker.database.engine import Database, database_url
 from stoker.errors import LambdaError
+from stoker.event_sources.api import EventSourceMappingsApi
+from stoker.event_sources.store import MappingStore
+from stoker.event_sources.tags import MappingTags
+from stoker.event_sources.transitions import MappingTransitions
 from stoker.functions.account import code_bytes
 from stoker.functions.activation import Activation
 from stoker.functions.api import FunctionsApi
@@ -119,6 +124,9 @@ async def running_node(
         signatures = SignatureCheck(configs, code_store)
         activation = Activation(registry, code_store, layer_trees, runtimes, background, delay_s)
         download = CodeDownload(code_store, data / "code-links.key", clock)
+        mapping_store = MappingStore(database)
+        transitions = MappingTransitions(mapping_store, background, delay_s)
+        await transitions.resume()
         functions = FunctionsApi(
             registry=registry,
             code_store=code_store,
@@ -127,6 +135,10 @@ async def running_node(
             activation=activation,
             layers=AttachableLayers(layer_store),
             code_signing=signatures,
+            tagged={
+                "code-signing-config": CodeSigningTags(configs),
+                "event-source-mapping": MappingTags(mapping_store),
+            },
             settings=all_settings,
             clock=clock,
         )
@@ -138,7 +150,9 @@ async def running_node(
             clock,
         )
         code_signing = CodeSigningApi(configs, registry, signatures, clock)
-        operations = {**functions.operations(), **layers.operations(), **code_signing.operations()}
+        mappings = EventSourceMappingsApi(mapping_store, transitions, registry, clock)
+        rooms = (functions, layers, code_signing, mappings)
+        operations = {name: operation for room in rooms for name, operation in room.operations().items()}
         activation.resume()
         yield Node(
             registry, code_store, layer_trees, activation, download, operations, useless, Caller(ACCOUNT, REGION)

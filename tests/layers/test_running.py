@@ -145,6 +145,23 @@ def test_a_deleted_layer_version_goes_on_working_where_it_is_attached(start_node
     assert invoke(node.client("lambda"), name)[0] == "kept"
 
 
+def test_programs_and_native_libraries_of_a_layer_are_found(
+    layer: Callable[..., str], deploy: Deploy, lambda_client: Any
+) -> None:
+    library = next((path for path in Path("/usr").glob("lib*/**/libz.so.1") if path.exists()), None)
+    if library is None:
+        pytest.skip("this machine has no libz to put into a layer")
+    arn = layer({"lib/libof_layer.so": library.read_bytes(), "bin/tool": "#!/bin/sh\necho from a layer\n"})
+    handler = (
+        "import ctypes, subprocess\n"
+        "def handler(event, context):\n"
+        "    versions = [ctypes.CDLL(name).zlibCompileFlags() != 0 for name in ('libof_layer.so', 'libof_package.so')]\n"
+        "    return [subprocess.run(['tool'], capture_output=True, text=True).stdout, versions]\n"
+    )
+    package = {"handler.py": handler, "lib/libof_package.so": library.read_bytes()}
+    assert invoke(lambda_client, deploy(None, package, Layers=[arn])) == ["from a layer\n", [True, True]]
+
+
 def test_node_finds_modules_of_a_layer(layer: Callable[..., str], deploy: Deploy, lambda_client: Any) -> None:
     runtime = node_runtime(lambda_client)
     arn = layer({"nodejs/node_modules/library/index.js": "module.exports = 'layer'"})

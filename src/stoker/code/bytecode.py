@@ -1,4 +1,4 @@
-"""Bytecode at deploy time: /var/task is read-only, so without it every cold start would compile again (decision D12).
+"""Bytecode at deploy time: /var/task is read-only, so without it every cold start would compile again (decision 0013).
 
 The compiler sees hostile text, so it runs in a process of its own, with limits; what becomes of it never matters to
 the deployment.

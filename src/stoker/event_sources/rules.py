@@ -10,7 +10,7 @@ from typing import Any
 from stoker.event_sources.records import SourceKind
 
 POSITIONS = frozenset({"LATEST", "TRIM_HORIZON", "AT_TIMESTAMP"})
-_ANYWHERE = frozenset({"BatchSize", "MaximumBatchingWindowInSeconds", "KMSKeyArn", "MetricsConfig", "LoggingConfig"})
+_ANYWHERE = frozenset({"BatchSize", "MaximumBatchingWindowInSeconds", "MetricsConfig", "LoggingConfig"})
 _POSITION = frozenset({"StartingPosition", "StartingPositionTimestamp"})
 _RETRIES = frozenset(
     {

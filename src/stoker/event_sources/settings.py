@@ -135,12 +135,14 @@ def _check_pollers(source: EventSource, settings: Mapping[str, Any]) -> None:
 def _check_collection(settings: dict[str, Any]) -> None:
     given = settings.get("DocumentDBEventSourceConfig") or {}
     if not given.get("DatabaseName"):  # not in the reference
-        raise InvalidParameterValueException("Required 'documentDBEventSourceConfig.databaseName' parameter is missing.")
+        raise InvalidParameterValueException(
+            "Required 'documentDBEventSourceConfig.databaseName' parameter is missing."
+        )
     settings["DocumentDBEventSourceConfig"] = {"FullDocument": "Default", **given}
 
 
 def _is_anything(value: Any) -> bool:
-    """Whether a member asks for something, and is not an empty structure, list or text."""
+    """Whether a member asks for something: not an empty structure, list or text, nor a switch that is off."""
     if isinstance(value, Mapping):
         return any(_is_anything(inner) for inner in value.values())
-    return value not in (None, "", [])
+    return value not in (None, "", [], False)

@@ -1,6 +1,6 @@
 """Event source mappings. Created by the migrations of `database/`, which copy these declarations."""
 
-from sqlalchemy import JSON, Column, Float, Index, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Float, Index, PrimaryKeyConstraint, String, Table, Text
 
 from stoker.database.metadata import metadata
 
@@ -13,6 +13,7 @@ event_source_mappings = Table(
     Column("function_arn", Text, nullable=False),
     Column("source", JSON, nullable=False),
     Column("settings", JSON, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
     Column("state", String(16), nullable=False),
     Column("state_transition_reason", Text, nullable=False),
     Column("last_processing_result", Text, nullable=True),

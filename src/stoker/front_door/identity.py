@@ -14,6 +14,7 @@ from stoker.config import Settings
 from stoker.errors import MissingAuthenticationTokenException
 from stoker.front_door.request import HttpRequest
 from stoker.front_door.sigv4 import SignatureVerifier
+from stoker.front_door.web_pages import WebPageGuard
 from stoker.lambda_model.call import Caller
 
 Verify = Callable[[bytes], None]
@@ -59,6 +60,7 @@ class Identification:
         self._account_id = settings.account_id
         self._region = settings.region
         self._anonymous = Caller(settings.account_id, settings.region)
+        self._guard = WebPageGuard(settings.host, settings.allowed_hosts.split())
         self._verifier = (
             SignatureVerifier(settings.access_key_id, settings.secret_access_key, clock)
             if settings.has_credentials
@@ -81,6 +83,7 @@ class Identification:
         be verified. Raises the classes of MissingAuthenticationTokenException.
         """
         if self._verifier is None:
+            self._guard.check(request)
             return None
         if "authorization" not in request.headers and b"X-Amz-Signature=" not in request.query_string:
             raise MissingAuthenticationTokenException("Missing Authentication Token")

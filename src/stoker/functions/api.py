@@ -31,6 +31,7 @@ from stoker.functions.reserved_concurrency_api import ReservedConcurrencyApi
 from stoker.functions.runtime_choice import find_runtime
 from stoker.functions.runtime_management.api import RuntimeManagementApi
 from stoker.functions.scaling_api import ScalingApi
+from stoker.functions.tags import TaggedResources
 from stoker.functions.tags_api import TagsApi
 from stoker.functions.targets import target_of
 from stoker.functions.unsupported import refuse_unsupported
@@ -52,6 +53,7 @@ class FunctionsApi:
         activation: Activation,
         layers: LayerVersions,
         code_signing: CodeSigning,
+        tagged: Mapping[str, TaggedResources],
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -63,7 +65,7 @@ class FunctionsApi:
         self._parts = (
             DeploymentApi(registry, code_store, runtimes, activation, layers, code_signing, clock),
             VersionsApi(registry, runtimes, activation, clock),
-            TagsApi(registry),
+            TagsApi(registry, tagged),
             AliasesApi(registry),
             PoliciesApi(registry),
             UrlsApi(registry, clock),

@@ -41,6 +41,7 @@ def without_parts_of(function: Function, qualifier: str) -> Function:
         urls=_without(function.urls, qualifier),
         event_invoke_configs=_without(function.event_invoke_configs, qualifier),
         runtime_management=_without(function.runtime_management, qualifier),
+        provisioned=_without(function.provisioned, qualifier),
     )
 
 

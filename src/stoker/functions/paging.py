@@ -14,7 +14,11 @@ SortKey = tuple[str | int, ...]
 
 
 def page(
-    items: Sequence[T], sort_key: Callable[[T], SortKey], marker: str | None, items_max: int | None
+    items: Sequence[T],
+    sort_key: Callable[[T], SortKey],
+    marker: str | None,
+    items_max: int | None,
+    page_items_max: int | None = None,
 ) -> tuple[Sequence[T], str | None]:
     """The items after `marker`, and the marker for the next page, None at the end. `items` are in the key's order.
 
@@ -26,7 +30,8 @@ def page(
             items = [item for item in items if sort_key(item) > last]
         except TypeError:
             raise _bad_marker() from None
-    size = min(items_max or limits.PAGE_ITEMS_MAX, limits.PAGE_ITEMS_MAX)
+    largest = page_items_max or limits.PAGE_ITEMS_MAX
+    size = min(items_max or largest, largest)
     shown = items[:size]
     return shown, _encode(sort_key(shown[-1])) if len(items) > size else None
 

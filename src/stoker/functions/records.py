@@ -9,6 +9,7 @@ from stoker.code.records import CodePackage
 from stoker.functions.aliases.records import Alias
 from stoker.functions.event_invoke_configs.records import EventInvokeConfig
 from stoker.functions.policies.records import Policy
+from stoker.functions.provisioned_concurrency.records import ProvisionedConcurrencyConfig
 from stoker.functions.runtime_management.records import RuntimeManagement
 from stoker.functions.urls.records import FunctionUrl
 
@@ -133,6 +134,7 @@ class Function:
     urls: Mapping[str, FunctionUrl] = field(default_factory=dict)
     event_invoke_configs: Mapping[str, EventInvokeConfig] = field(default_factory=dict)
     runtime_management: Mapping[str, RuntimeManagement] = field(default_factory=dict)
+    provisioned: Mapping[str, ProvisionedConcurrencyConfig] = field(default_factory=dict)
     recursive_loop: Literal["Allow", "Terminate"] = "Terminate"
     reserved_concurrency: int | None = None
     code_signing_config_arn: str | None = None

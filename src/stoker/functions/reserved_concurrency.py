@@ -1,4 +1,8 @@
-"""How much of an account's concurrency its functions may keep for themselves (reference: control plane, 9)."""
+"""How much of an account's concurrency its functions may keep for themselves (reference: control plane, 9).
+
+A function keeps what it reserves. What is provisioned for it is taken from that; without a reservation, from what all
+functions share.
+"""
 
 from collections.abc import Iterable
 
@@ -7,9 +11,28 @@ from stoker.errors import InvalidParameterValueException
 from stoker.functions.records import Function, FunctionKey
 
 
+def provisioned_total(function: Function, *, without: str | None = None) -> int:
+    """What is provisioned for all its versions and aliases, but for one of them."""
+    return sum(config.requested for qualifier, config in function.provisioned.items() if qualifier != without)
+
+
 def reserved_total(functions: Iterable[Function]) -> int:
-    """The sum of all reservations."""
-    return sum(function.reserved_concurrency or 0 for function in functions)
+    """What other functions cannot have."""
+    return sum(
+        provisioned_total(function) if function.reserved_concurrency is None else function.reserved_concurrency
+        for function in functions
+    )
+
+
+def check_provisioned(function: Function, requested: int) -> None:
+    """Raise InvalidParameterValueException for a reservation that is smaller than what is provisioned."""
+    provisioned = provisioned_total(function)
+    if requested < provisioned:
+        raise InvalidParameterValueException(
+            f" ReservedConcurrentExecutions  {requested} should not be lower than function's total provisioned "
+            f"concurrency [{provisioned}].",
+            has_type=False,
+        )
 
 
 def check_reservation(functions: Iterable[Function], key: FunctionKey, requested: int, account_limit: int) -> None:

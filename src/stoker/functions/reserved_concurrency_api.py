@@ -8,7 +8,7 @@ from dataclasses import replace
 from stoker.errors import ResourceNotFoundException
 from stoker.functions.records import LATEST, Function
 from stoker.functions.registry import FunctionRegistry
-from stoker.functions.reserved_concurrency import check_reservation
+from stoker.functions.reserved_concurrency import check_provisioned, check_reservation
 from stoker.functions.targets import whole_function_of
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 
@@ -32,6 +32,7 @@ class ReservedConcurrencyApi:
         requested = call.members["ReservedConcurrentExecutions"]
 
         def reserve(function: Function) -> Function:
+            check_provisioned(function, requested)
             neighbours = self._registry.functions_of(target.account_id, target.region)
             check_reservation(neighbours, target.key, requested, self._account_limit)
             return replace(function, reserved_concurrency=requested)

@@ -13,6 +13,7 @@ from stoker.functions.aliases.store import ALIASES
 from stoker.functions.event_invoke_configs.store import EVENT_INVOKE_CONFIGS
 from stoker.functions.parts import Part
 from stoker.functions.policies.store import POLICIES
+from stoker.functions.provisioned_concurrency.store import PROVISIONED
 from stoker.functions.records import (
     LATEST,
     AttachedLayer,
@@ -35,6 +36,7 @@ PARTS: Mapping[str, Part[Any]] = {
     "urls": URLS,
     "event_invoke_configs": EVENT_INVOKE_CONFIGS,
     "runtime_management": RUNTIME_MANAGEMENT,
+    "provisioned": PROVISIONED,
 }
 
 

@@ -1,17 +1,30 @@
 """The rules for tags (reference: control plane, 7). Lengths and characters are checked at the front door."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
-from uuid import uuid4
+from collections.abc import Callable, Collection, Mapping
+from typing import Protocol
 
 from stoker import limits
 from stoker.errors import InvalidParameterValueException
-from stoker.functions.records import Function
+from stoker.lambda_model.call import Caller
 
 RESERVED_PREFIX = "aws:"
 
+Tags = Mapping[str, str]
+TagVerb = Callable[[Tags], Tags]
+"""Works out a change of a resource's tags. It may raise any LambdaError, and may not wait."""
 
-def check_tags(tags: Mapping[str, str]) -> None:
+
+class TaggedResources(Protocol):
+    """Resources other than functions, of one kind, as the operations on tags reach them."""
+
+    async def tags(self, arn: str, caller: Caller) -> Tags | None:
+        """The tags of the caller's resource `arn`; None when there is no such resource."""
+
+    async def change_tags(self, arn: str, caller: Caller, verb: TagVerb) -> Tags | None:
+        """The same after `verb`, on disk."""
+
+
+def check_tags(tags: Tags) -> None:
     """Raise InvalidParameterValueException for too many tags or reserved keys."""
     if len(tags) > limits.TAGS_MAX:
         raise InvalidParameterValueException("Number of tags exceeds resource tag limit.")
@@ -19,22 +32,16 @@ def check_tags(tags: Mapping[str, str]) -> None:
         raise InvalidParameterValueException("aws: prefixed tag key names are not allowed for external use.")
 
 
-def tagged(function: Function, tags: Mapping[str, str]) -> Function:
-    """`function` with these tags added. Raises InvalidParameterValueException."""
-    if not tags:
+def with_tags(tags: Tags, added: Tags) -> Tags:
+    """`tags` and `added`. Raises InvalidParameterValueException."""
+    if not added:
         raise InvalidParameterValueException("An error occurred and the request cannot be processed.")
-    both = {**function.tags, **tags}
-    check_tags(tags)
+    both = {**tags, **added}
+    check_tags(added)
     check_tags(both)
-    return _with_tags(function, both)
+    return both
 
 
-def untagged(function: Function, keys: Collection[str]) -> Function:
-    """`function` without these tags; ones it does not have are no mistake."""
-    return _with_tags(function, {key: value for key, value in function.tags.items() if key not in keys})
-
-
-def _with_tags(function: Function, tags: Mapping[str, str]) -> Function:
-    if tags == function.tags:
-        return function
-    return replace(function, tags=tags, latest=replace(function.latest, revision_id=str(uuid4())))
+def without_tags(tags: Tags, keys: Collection[str]) -> Tags:
+    """`tags` without these; ones that are not there are no mistake."""
+    return {key: value for key, value in tags.items() if key not in keys}

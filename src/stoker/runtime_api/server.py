@@ -1,7 +1,7 @@
 """The Runtime API's HTTP, spoken on a socket inside each sandbox (reference: runtime side, 1 and 2).
 
-A hand-written protocol on httptools, because every invocation passes here twice (decision D11). Whoever connects may be
-hostile: sizes, counts and the order of requests are bounded, and a broken request costs only its connection.
+A hand-written protocol on httptools, because every invocation passes here twice (decision 0021). Whoever connects may
+be hostile: sizes, counts and the order of requests are bounded, and a broken request costs only its connection.
 """
 
 import asyncio
@@ -74,6 +74,8 @@ class RuntimeConnection(asyncio.Protocol):
         self._transport: Any = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting_poll: Callable[[Event], None] | None = None
+        # The client said `Connection: close` (RFC 9112, 9.6).
+        self._is_last = False
         self._begin()
 
     def _begin(self) -> None:
@@ -95,9 +97,15 @@ class RuntimeConnection(asyncio.Protocol):
         if self._waiting_poll is not None:
             self._api.exchange.forget_poll(self._waiting_poll)
 
+    def pause_writing(self) -> None:
+        """Whoever does not read its answers is not listened to any longer, or they would fill the node's memory."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
     def data_received(self, data: bytes) -> None:
-        if not self._body:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -105,7 +113,7 @@ class RuntimeConnection(asyncio.Protocol):
             self._write(refusal(400, "InvalidRequestFormat", "Malformed HTTP request"))
             self._transport.close()
             return
-        if self._head_bytes > HEAD_BYTES_MAX and not self._body:
+        if self._head_bytes > HEAD_BYTES_MAX:
             self.abort()
 
     def abort(self) -> None:
@@ -126,6 +134,8 @@ class RuntimeConnection(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
+        # Counted from here on are the trailers.
+        self._head_bytes = 0
         self._body_bytes += len(body)
         if self._body_bytes <= RESPONSE_PAYLOAD_BYTES_MAX:
             self._body.append(body)
@@ -134,6 +144,11 @@ class RuntimeConnection(asyncio.Protocol):
             self._body = [b""]
 
     def on_message_complete(self) -> None:
+        if self._waiting_poll is not None:
+            # An answer to this request would be taken for the event that the one before still waits for.
+            self.abort()
+            return
+        self._is_last = not self._parser.should_keep_alive()
         reply = self._dispatch()
         if reply is not None:
             self._write(reply)
@@ -160,9 +175,11 @@ class RuntimeConnection(asyncio.Protocol):
         return _NOT_FOUND
 
     def _next(self) -> Reply | None:
-        poll = self._send_event
-        self._waiting_poll = poll
-        return self._api.exchange.next(poll)
+        self._waiting_poll = self._send_event
+        refused = self._api.exchange.next(self._waiting_poll)
+        if refused is not None:
+            self._waiting_poll = None
+        return refused
 
     def _answer(self, request_id: str, what: str) -> Reply:
         is_whole = self._body_bytes <= RESPONSE_PAYLOAD_BYTES_MAX
@@ -192,6 +209,8 @@ class RuntimeConnection(asyncio.Protocol):
             self._transport.write(head + event.payload)
         else:
             self._transport.writelines((head, event.payload))
+        if self._is_last:
+            self._transport.close()
 
     def _write(self, reply: Reply) -> None:
         with contextlib.suppress(OSError):
@@ -199,6 +218,8 @@ class RuntimeConnection(asyncio.Protocol):
                 b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                 % (reply.status, _REASONS[reply.status].encode(), len(reply.body), reply.body)
             )
+        if self._is_last:
+            self._transport.close()
 
 
 def _decoded(trailer: bytes) -> bytes:

@@ -64,6 +64,9 @@ ZYGOTE_SCRIPT = "import sys\nfrom launcher.serve import serve_as_zygote\nserve_a
 def root_recipe(build: RuntimeBuild, mountpoint: Path, code: Path) -> dict[str, Any]:
     """The order's "root" for the launcher of `build`; `code` is the directory under which all packages lie."""
     steps: list[list[str]] = [["directory", path] for path in ("/proc", "/tmp", "/var/task", "/opt", "/mnt", "/home")]  # noqa: S108
+    # The dynamic linker of a zygote remembers for all its children that a directory of LD_LIBRARY_PATH is not there
+    # (glibc, elf/dl-load.c), so those of packages and layers are there, empty, before anything is mounted over them.
+    steps += [["directory", path] for path in ("/var/task/lib", "/opt/lib")]
     steps += _host_system()
     steps += [["device", f"/dev/{name}"] for name in _DEVICES]
     steps += [["file", path, text] for path, text in _FILES.items()]

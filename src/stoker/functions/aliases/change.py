@@ -13,6 +13,7 @@ from stoker.errors import (
 )
 from stoker.functions.aliases.records import Alias
 from stoker.functions.delete import without_parts_of
+from stoker.functions.provisioned_concurrency.rules import check_alias
 from stoker.functions.records import LATEST, Function
 from stoker.functions.update import OLD_REVISION
 
@@ -78,6 +79,8 @@ def without_alias(function: Function, name: str) -> Function:
 
 def _with_alias(function: Function, alias: Alias) -> Function:
     _check_routing(function, alias)
+    if alias.name in function.provisioned:
+        check_alias(function, alias)
     return replace(function, aliases={**function.aliases, alias.name: alias})
 
 

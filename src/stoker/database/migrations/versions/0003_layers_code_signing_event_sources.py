@@ -68,6 +68,7 @@ def create_event_source_mappings() -> None:
         sa.Column("function_arn", sa.Text, nullable=False),
         sa.Column("source", sa.JSON, nullable=False),
         sa.Column("settings", sa.JSON, nullable=False),
+        sa.Column("is_enabled", sa.Boolean, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("state_transition_reason", sa.Text, nullable=False),
         sa.Column("last_processing_result", sa.Text, nullable=True),

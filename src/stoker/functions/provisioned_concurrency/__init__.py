@@ -1,0 +1,1 @@
+"""Provisioned concurrency: how many environments of a version or an alias are kept initialised ahead."""

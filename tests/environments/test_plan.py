@@ -1,0 +1,84 @@
+"""How a version's environment is to be started (reference: runtime side, 4.1)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stoker.environments.environment import EnvironmentPlan
+from stoker.environments.plan import plan_environment
+from stoker.runtimes.records import RuntimeBuild
+from tests.functions.test_store import new_function
+
+PYTHON = RuntimeBuild(
+    name="python3.12",
+    language="python",
+    version="",
+    source="",
+    lang_dir=None,
+    runtime_dir=None,
+    interpreter="/var/lang/bin/python3.12",
+    command=("/var/lang/bin/python3.12", "/var/runtime/bootstrap.py"),
+    host_interpreter="/usr/bin/python3.12",
+    host_command=("/usr/bin/python3.12", "/opt/ric/bootstrap.py"),
+    can_fork=True,
+)
+PROVIDED = replace(
+    PYTHON, name="provided.al2023", language="provided", interpreter=None, command=(), host_command=(), can_fork=False
+)
+
+
+def plan(
+    build: RuntimeBuild, task: Path, opt: Path | None = None, *, fresh: bool = False, on_host: bool = False, **set_: str
+) -> EnvironmentPlan:
+    version = replace(new_function("f").latest, environment=set_, memory_mb=256, ephemeral_storage_mb=700)
+    return plan_environment(version, build, task, opt, "e1", "stream", fresh=fresh, on_host=on_host)
+
+
+def bootstrap(folder: Path, mode: int = 0o755) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "bootstrap").write_text("#!/bin/sh\n")
+    (folder / "bootstrap").chmod(mode)
+    return folder
+
+
+def test_limits_and_directories_are_the_versions(tmp_path: Path) -> None:
+    spec = plan(PYTHON, tmp_path).sandbox
+    assert (spec.memory_mb, spec.tmp_mb, spec.task, spec.opt) == (256, 700, tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "forks"),
+    [({}, True), ({"fresh": True}, False), ({"on_host": True}, False), ({"PYTHONHASHSEED": "1"}, False)],
+    ids=["usual", "fresh", "plain", "variable"],
+)
+def test_python_is_forked_unless_something_speaks_against_it(
+    tmp_path: Path, changes: dict[str, object], forks: bool
+) -> None:
+    process = plan(PYTHON, tmp_path, **changes).process  # type: ignore[arg-type]
+    assert process is not None
+    assert process.fork is forks
+    assert process.argv == (PYTHON.host_command if "on_host" in changes else PYTHON.command)
+
+
+def test_a_bootstrap_is_looked_for_in_the_package_and_then_in_the_layers(tmp_path: Path) -> None:
+    task, opt, empty = bootstrap(tmp_path / "task"), bootstrap(tmp_path / "opt"), tmp_path / "empty"
+    empty.mkdir()
+    for arguments, expected in (
+        ((task, opt), "/var/task/bootstrap"),
+        ((task, None), "/var/task/bootstrap"),
+        ((empty, opt), "/opt/bootstrap"),
+    ):
+        process = plan(PROVIDED, *arguments).process
+        assert process is not None
+        assert process.argv == (expected,)
+    on_host = plan(PROVIDED, task, on_host=True).process
+    assert on_host is not None
+    assert on_host.argv == (str(task / "bootstrap"),)
+
+
+def test_without_an_executable_bootstrap_there_is_no_process(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "folder" / "bootstrap").mkdir(parents=True)
+    for task in (tmp_path / "empty", tmp_path / "folder", bootstrap(tmp_path / "plain", 0o644)):
+        assert plan(PROVIDED, task).process is None

@@ -1,0 +1,90 @@
+"""Which variables win, and which ones forbid a start by fork (reference: runtime side, 3.1)."""
+
+from dataclasses import replace
+
+import pytest
+
+from stoker.environments.variables import may_fork, variables
+from stoker.functions.records import FunctionVersion
+from stoker.runtimes.records import RuntimeBuild
+from tests.functions.test_store import new_function
+
+BASE = {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime", "LANG": "en_US.UTF-8", "PATH": "/bin"}
+
+
+def version(**environment: str) -> FunctionVersion:
+    return replace(new_function("f").latest, environment=environment)
+
+
+def build(language: str) -> RuntimeBuild:
+    name = {"python": "python3.12", "nodejs": "nodejs24.x", "provided": "provided.al2023"}[language]
+    return RuntimeBuild(name, language, "", "", None, None, None, (), None, (), False)
+
+
+def made(language: str = "python", **environment: str) -> dict[str, str]:
+    return variables(version(**environment), build(language), "stream", "169.254.100.1:9001", BASE)
+
+
+@pytest.mark.parametrize("name", ["LANG", "PATH", "AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS"])
+def test_the_customer_may_override_what_is_not_reserved(name: str) -> None:
+    """Reference, 3.2, "Not reserved"."""
+    assert made()[name] != "mine"
+    assert made(**{name: "mine"})[name] == "mine"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_HANDLER",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+    ],
+)
+def test_the_platforms_own_win(name: str) -> None:
+    """Reference, 3.1, last sentence; creating a function refuses them anyway."""
+    assert made(**{name: "mine"})[name] == made()[name] != "mine"
+
+
+def test_a_custom_runtime_gets_nothing_of_the_managed_ones() -> None:
+    managed = {"AWS_EXECUTION_ENV", "PWD", "SHLVL", "_LAMBDA_TELEMETRY_LOG_FD"}
+    assert made().keys() - made("provided").keys() == managed
+    assert made()["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.12"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("COLOUR", True),
+        ("PATH", True),
+        ("NODE_OPTIONS", True),
+        ("MY_PYTHONPATH", True),
+        ("LCX", True),
+        ("PYTHONPATH", False),
+        ("PYTHONHASHSEED", False),
+        ("LD_LIBRARY_PATH", False),
+        ("LD_PRELOAD", False),
+        ("MALLOC_ARENA_MAX", False),
+        ("LC_ALL", False),
+        ("LANG", False),
+        ("TZ", False),
+        ("OPENSSL_CONF", False),
+        ("AWS_LAMBDA_EXEC_WRAPPER", False),
+    ],
+)
+def test_a_variable_that_is_read_at_the_start_forbids_a_fork(name: str, expected: bool) -> None:
+    assert may_fork(version(**{name: "x"})) is expected
+    assert may_fork(version(COLOUR="x"))
+    assert may_fork(replace(version(), environment=None))

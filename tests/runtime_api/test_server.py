@@ -1,0 +1,369 @@
+"""The Runtime API's HTTP on a real socket, asked by clients that know the rules and by others."""
+
+import asyncio
+import base64
+import json
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from stoker.runtime_api.exchange import Event, Exchange, Failed, Responded, ResponseTooLarge, RuntimeState
+from stoker.runtime_api.server import CONNECTIONS_MAX, HEAD_BYTES_MAX, RuntimeApi
+
+LIMIT_S = 10.0
+RESPONSE_BYTES_MAX = 6_291_556
+NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
+PING = b"GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+EVENT = Event("r1", b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: r1", b'{"number":1}')
+
+
+@dataclass
+class Response:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def error_type(self) -> str:
+        return str(json.loads(self.body)["errorType"])
+
+
+@dataclass
+class Client:
+    """One connection, with requests written byte by byte as a test likes."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def read(self) -> Response:
+        async with asyncio.timeout(LIMIT_S):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:-2])}
+            body = await self.reader.readexactly(int(headers.get("content-length", "0")))
+        return Response(int(head[0].split()[1]), headers, body)
+
+    async def ask(self, data: bytes) -> Response:
+        self.send(data)
+        return await self.read()
+
+    async def is_closed(self) -> bool:
+        """Whether the server ends the connection without another word."""
+        async with asyncio.timeout(LIMIT_S):
+            try:
+                return await self.reader.read(1) == b""
+            except ConnectionError:
+                return True
+
+
+@dataclass
+class Server:
+    exchange: Exchange
+    port: int
+    clients: list[Client] = field(default_factory=list)
+
+    async def connect(self) -> Client:
+        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, limit=16 * 1024 * 1024))
+        self.clients.append(client)
+        return client
+
+    async def running(self) -> tuple[Client, "asyncio.Future[object]"]:
+        """A connection whose runtime has got EVENT, and the answer that the node waits for."""
+        client = await self.connect()
+        client.send(NEXT)
+        while self.exchange.state is not RuntimeState.READY:
+            await asyncio.sleep(0.001)
+        answer = self.exchange.offer(EVENT)
+        assert (await client.read()).body == EVENT.payload
+        return client, answer  # type: ignore[return-value]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    exchange = Exchange()
+    api = RuntimeApi(exchange)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    await api.start(listener)
+    server = Server(exchange, listener.getsockname()[1])
+    yield server
+    for client in server.clients:
+        client.writer.close()
+    api.close()
+
+
+def post(path: str, body: bytes = b"{}", *headers: str) -> bytes:
+    lines = [f"POST /2018-06-01/runtime/{path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+async def test_an_event_is_fetched_and_answered(server: Server) -> None:
+    client, answer = await server.running()
+    response = await client.ask(post("invocation/r1/response", b'"done"', "Content-Type: application/json"))
+    assert (response.status, json.loads(response.body)) == (202, {"status": "OK"})
+    assert await answer == Responded(b'"done"', "application/json")
+
+
+async def test_an_error_is_passed_on_byte_for_byte(server: Server) -> None:
+    client, answer = await server.running()
+    header = "Lambda-Runtime-Function-Error-Type: Runtime.X"
+    assert (await client.ask(post("invocation/r1/error", b"no json at all", header))).status == 202
+    assert await answer == Failed(b"no json at all", "Runtime.X")
+
+
+async def test_an_init_error_ends_the_init_phase(server: Server) -> None:
+    client = await server.connect()
+    assert (await client.ask(post("init/error", b'{"errorMessage":"x"}'))).status == 202
+    assert await server.exchange.wait_init() == Failed(b'{"errorMessage":"x"}', "")
+    assert (await client.ask(NEXT)).error_type == "InvalidStateTransition"
+
+
+async def test_what_comes_out_of_order_is_refused_and_the_connection_goes_on(server: Server) -> None:
+    """Reference: runtime side, 2.2."""
+    client = await server.connect()
+    early = await client.ask(post("invocation/r1/response"))
+    assert (early.status, early.error_type) == (403, "InvalidStateTransition")
+    client, answer = await server.running()
+    for request, status, error_type in (
+        (NEXT, 403, "InvalidStateTransition"),
+        (post("invocation/r2/response"), 400, "InvalidRequestID"),
+        (post("invocation/r2/error"), 400, "InvalidRequestID"),
+        (post("init/error"), 403, "InvalidStateTransition"),
+    ):
+        refused = await client.ask(request)
+        assert (refused.status, refused.error_type) == (status, error_type)
+    assert not answer.done()
+    assert (await client.ask(post("invocation/r1/response"))).status == 202
+    assert (await client.ask(post("invocation/r1/response"))).error_type == "InvalidStateTransition"
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        ("GET /2018-06-01/ping", 200),
+        ("GET /", 404),
+        ("GET /2018-06-01/runtime/invocation/next/more", 404),
+        ("GET /2018-06-01/runtime/restore/next", 404),
+        ("GET /2020-01-01/extension/event/next", 404),
+        ("POST /2018-06-01/runtime/invocation/next", 405),
+        ("GET /2018-06-01/runtime/invocation/r1/response", 405),
+        ("GET /2018-06-01/runtime/init/error", 405),
+        ("DELETE /2018-06-01/runtime/invocation/r1/error", 405),
+    ],
+)
+async def test_paths_and_methods_that_are_not_there_are_refused(server: Server, request_line: str, status: int) -> None:
+    client = await server.connect()
+    response = await client.ask(f"{request_line} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+    assert response.status == status
+    assert (await client.ask(PING)).body == b"pong"
+
+
+async def test_a_response_of_just_the_limit_is_taken(server: Server) -> None:
+    client, answer = await server.running()
+    assert (await client.ask(post("invocation/r1/response", b"x" * RESPONSE_BYTES_MAX))).status == 202
+    assert await answer == Responded(b"x" * RESPONSE_BYTES_MAX, "")
+
+
+async def test_a_response_beyond_the_limit_is_refused_and_the_connection_goes_on(server: Server) -> None:
+    """Reference: runtime side, 2.2."""
+    client, answer = await server.running()
+    response = await client.ask(post("invocation/r1/response", b"x" * (RESPONSE_BYTES_MAX + 1)))
+    assert (response.status, response.error_type) == (413, "RequestEntityTooLarge")
+    assert await answer == ResponseTooLarge()
+    assert (await client.ask(PING)).body == b"pong"
+
+
+async def test_a_client_that_expects_100_continue_is_told_to_go_on(server: Server) -> None:
+    client, answer = await server.running()
+    request = post("invocation/r1/response", b'"later"', "Expect: 100-continue")
+    head, _, body = request.partition(b"\r\n\r\n")
+    assert (await client.ask(head + b"\r\n\r\n")).status == 100
+    assert (await client.ask(body)).status == 202
+    assert await answer == Responded(b'"later"', "")
+
+
+def chunked(path: str, chunks: list[bytes], trailers: str = "", *headers: str) -> bytes:
+    lines = [f"POST /2018-06-01/runtime/{path} HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", *headers]
+    body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return "\r\n".join([*lines, "", ""]).encode() + body + b"0\r\n" + trailers.encode() + b"\r\n"
+
+
+async def test_a_chunked_body_is_put_together(server: Server) -> None:
+    client, answer = await server.running()
+    mode = "Lambda-Runtime-Function-Response-Mode: streaming"
+    assert (await client.ask(chunked("invocation/r1/response", [b"one ", b"two"], "", mode))).status == 202
+    assert await answer == Responded(b"one two", "")
+
+
+async def test_an_error_in_the_middle_of_a_stream_is_the_answer(server: Server) -> None:
+    """Reference: runtime side, 2.4: announced in trailers, the document as base64."""
+    client, answer = await server.running()
+    document = b'{"errorMessage":"broke"}'
+    trailers = (
+        "Lambda-Runtime-Function-Error-Type: Runtime.X\r\n"
+        f"Lambda-Runtime-Function-Error-Body: {base64.b64encode(document).decode()}\r\n"
+    )
+    assert (await client.ask(chunked("invocation/r1/response", [b"half"], trailers))).status == 202
+    assert await answer == Failed(document, "Runtime.X")
+
+
+async def test_a_request_may_come_in_any_pieces(server: Server) -> None:
+    client, answer = await server.running()
+    request = post("invocation/r1/response", b'"in pieces"')
+    for position in range(0, len(request), 7):
+        client.send(request[position : position + 7])
+        await client.writer.drain()
+        await asyncio.sleep(0)
+    assert (await client.read()).status == 202
+    assert await answer == Responded(b'"in pieces"', "")
+
+
+async def test_pipelined_requests_are_answered_in_turn(server: Server) -> None:
+    client, _ = await server.running()
+    client.send(PING + post("invocation/r1/response") + PING + post("invocation/r1/response"))
+    assert [(await client.read()).status for _ in range(4)] == [200, 202, 200, 403]
+
+
+async def test_a_request_behind_a_waiting_one_costs_the_connection(server: Server) -> None:
+    """Answered at once, it would be taken for the event that the first one waits for."""
+    client = await server.connect()
+    client.send(NEXT + PING)
+    assert await client.is_closed()
+    client, answer = await server.running()
+    assert (await client.ask(post("invocation/r1/response"))).status == 202
+    assert answer.done()
+
+
+async def test_the_last_request_of_a_client_is_answered_and_the_connection_closed(server: Server) -> None:
+    client = await server.connect()
+    assert (await client.ask(PING.replace(b"Host: x", b"Host: x\r\nConnection: close"))).body == b"pong"
+    assert await client.is_closed()
+    client = await server.connect()
+    client.send(NEXT.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+    while server.exchange.state is not RuntimeState.READY:
+        await asyncio.sleep(0.001)
+    server.exchange.offer(EVENT)
+    assert (await client.read()).body == EVENT.payload
+    assert await client.is_closed()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"hello\r\n\r\n",
+        b"GET /x HTTP/9.9\r\n\r\n",
+        b"GET /x HTTP/1.1\r\nno colon\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+        b"CONNECT x:1 HTTP/1.1\r\n\r\n",
+    ],
+)
+async def test_garbage_costs_its_connection_and_nothing_else(server: Server, garbage: bytes) -> None:
+    other, answer = await server.running()
+    client = await server.connect()
+    client.send(garbage)
+    async with asyncio.timeout(LIMIT_S):
+        said = await client.reader.read()
+    assert said == b"" or said.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 404 "))
+    assert not answer.done()
+    assert (await other.ask(post("invocation/r1/response"))).status == 202
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        (b"GET /", b"x" * 65536),
+        (b"GET / HTTP/1.1\r\n", b"X-Name: " + b"x" * 60000 + b"\r\n"),
+        (b"GET / HTTP/1.1\r\nX-Name: ", b"x" * 65536),
+        (post("invocation/r1/response")[: -len(b"\r\n{}")] + b"\r\n", b"X-Name: " + b"x" * 60000 + b"\r\n"),
+        (chunked("invocation/r1/response", [b"half"])[: -len(b"\r\n")], b"X-Name: " + b"x" * 60000 + b"\r\n"),
+        (chunked("invocation/r1/response", [b"half"])[: -len(b"\r\n")] + b"X-Name: ", b"x" * 65536),
+    ],
+    ids=["path", "headers", "one header", "headers of a post", "trailers", "one trailer"],
+)
+async def test_a_head_without_end_costs_its_connection(server: Server, endless: tuple[bytes, bytes]) -> None:
+    """Nothing that a function sends may grow in the node's memory without a limit."""
+    await server.running()
+    client = await server.connect()
+    begin, more = endless
+    client.send(begin)
+    with pytest.raises(ConnectionError):  # noqa: PT012 - the connection ends while it is being written to
+        for _ in range(10 * HEAD_BYTES_MAX // len(more)):
+            client.send(more)
+            await client.writer.drain()
+            await asyncio.sleep(0)
+
+
+async def test_answers_that_nobody_reads_do_not_pile_up(server: Server) -> None:
+    """Far less than this fits into the two sockets: at some point the server must stop to listen."""
+    many = PING * 1000
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.setblocking(False)
+        assert await _taken_bytes(client, many) < 100 * 1024 * 1024
+    assert (await (await server.connect()).ask(PING)).body == b"pong"
+
+
+async def _taken_bytes(client: socket.socket, data: bytes) -> int:
+    """How much of an endless repetition of `data` the other side takes before it takes no more for a second."""
+    sent_bytes = 0
+    while sent_bytes < 100 * 1024 * 1024:
+        try:
+            async with asyncio.timeout(1):
+                await asyncio.get_running_loop().sock_sendall(client, data)
+        except TimeoutError:
+            break
+        sent_bytes += len(data)
+    return sent_bytes
+
+
+async def test_connections_beyond_the_limit_are_closed_and_places_become_free(server: Server) -> None:
+    clients = [await server.connect() for _ in range(CONNECTIONS_MAX)]
+    for client in clients:
+        assert (await client.ask(PING)).status == 200
+    assert await (await server.connect()).is_closed()
+    clients[0].writer.close()
+    await clients[0].writer.wait_closed()
+    await asyncio.sleep(0.05)
+    assert (await (await server.connect()).ask(PING)).status == 200
+
+
+async def test_a_connection_that_drops_while_it_waits_gets_no_event(server: Server) -> None:
+    client = await server.connect()
+    client.send(NEXT)
+    while server.exchange.state is not RuntimeState.READY:
+        await asyncio.sleep(0.001)
+    client.writer.close()
+    await client.writer.wait_closed()
+    await asyncio.sleep(0.05)
+    answer = server.exchange.offer(EVENT)
+    assert server.exchange.has_undelivered_event
+    again = await server.connect()
+    assert (await again.ask(NEXT)).body == EVENT.payload
+    assert (await again.ask(post("invocation/r1/response"))).status == 202
+    assert answer.done()
+
+
+async def test_a_body_that_breaks_off_is_no_answer(server: Server) -> None:
+    client, answer = await server.running()
+    other = await server.connect()
+    other.send(post("invocation/r1/response", b"x" * 1000)[:-1])
+    await other.writer.drain()
+    other.writer.close()
+    await other.writer.wait_closed()
+    await asyncio.sleep(0.05)
+    assert not answer.done()
+    assert (await client.ask(post("invocation/r1/response", b"whole"))).status == 202
+    assert await answer == Responded(b"whole", "")
+
+
+async def test_a_request_id_may_be_percent_encoded(server: Server) -> None:
+    client, answer = await server.running()
+    assert (await client.ask(post("invocation/%72%31/response"))).status == 202
+    assert answer.done()
