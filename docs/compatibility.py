@@ -51,7 +51,7 @@ _WITHOUT_EFFECT: Mapping[str, str] = {
     "AddPermission": "calls are not yet authorised by policies",
     "CreateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
     "UpdateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
-    "CreateEventSourceMapping": "only with `Enabled=false`: nothing is polled yet; whether the source exists is not checked",
+    "CreateEventSourceMapping": "only with `Enabled=false`: nothing is polled yet; sources are not looked up",
     "UpdateEventSourceMapping": "only with `Enabled=false`: nothing is polled yet",
     "CreateFunctionUrlConfig": "nothing answers at the URL yet",
     "UpdateFunctionUrlConfig": "nothing answers at the URL yet",

@@ -26,6 +26,8 @@ from stoker.database.lock import DataDirectoryLock
 from stoker.environments.host_memory import HostMemory
 from stoker.environments.planner import Planner
 from stoker.environments.pool import EnvironmentPool
+from stoker.environments.provisioned import ProvisionedConcurrency
+from stoker.environments.scaling_rate import ScalingRate
 from stoker.event_sources.api import EventSourceMappingsApi
 from stoker.event_sources.store import MappingStore
 from stoker.event_sources.tags import MappingTags
@@ -106,6 +108,7 @@ async def serve(settings: Settings) -> None:
             clock=clock,
             background=background,
             host_memory=HostMemory(settings.memory_reserve_mb),
+            scaling_rate=ScalingRate(settings.scale_out_environments_per_10_s),
             idle_timeout_s=settings.idle_timeout_s,
             freeze_after_s=settings.freeze_after_s,
         )
@@ -118,7 +121,12 @@ async def serve(settings: Settings) -> None:
 
         concurrency = Concurrency(settings.concurrent_executions)
         registry.follow(concurrency.note)
-        invoker = Invoker(registry, concurrency, environments)
+        provisioned = ProvisionedConcurrency(
+            environments, background, concurrency.provision, settle_s=settings.update_delay_s
+        )
+        parts.push_async_callback(provisioned.close)
+        registry.follow(provisioned.follow)
+        invoker = Invoker(registry, provisioned, concurrency, environments)
         code_download = CodeDownload(code_store, settings.data / "code-links.key", clock)
         mapping_store = MappingStore(database)
         transitions = MappingTransitions(mapping_store, background, settings.update_delay_s)
@@ -131,6 +139,7 @@ async def serve(settings: Settings) -> None:
             activation=activation,
             layers=AttachableLayers(layer_store),
             code_signing=signatures,
+            allocations=provisioned,
             tagged={
                 "code-signing-config": CodeSigningTags(signing_configs),
                 "event-source-mapping": MappingTags(mapping_store),

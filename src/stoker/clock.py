@@ -36,7 +36,7 @@ def lambda_timestamp(epoch_s: float) -> str:
 
 
 def second_timestamp(epoch_s: float) -> str:
-    """`2025-01-01T00:00:00+0000`, the form of provisioned concurrency's `LastModified` (reference: control plane, 1)."""
+    """`2025-01-01T00:00:00+0000`, the form of provisioned concurrency's times (reference: control plane, 1)."""
     return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%S}+0000"
 
 

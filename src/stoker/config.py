@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from stoker import limits
+
 Isolation = Literal["auto", "strict", "plain"]
 
 
@@ -45,6 +47,7 @@ class Settings:
     secret_access_key: str = ""
     database_url: str = ""
     concurrent_executions: int = 1000
+    scale_out_environments_per_10_s: int = limits.SCALE_OUT_ENVIRONMENTS_PER_10_S
     idle_timeout_s: float = 600.0
     freeze_after_s: float = 0.25
     memory_reserve_mb: int = 512
@@ -135,6 +138,8 @@ def _checked(settings: Settings) -> Settings:
     for name in ("concurrent_executions", "idle_timeout_s", "stop_grace_s", "freeze_after_s"):
         if getattr(settings, name) < 0:
             raise SettingsError(f"setting {name!r}: must not be negative")
+    if settings.scale_out_environments_per_10_s < 1:
+        raise SettingsError("setting 'scale_out_environments_per_10_s': must be at least 1")
     if not is_loopback(settings.host) and not settings.has_credentials:
         raise SettingsError(
             f"listening on {settings.host} needs credentials: set access_key_id and secret_access_key "

@@ -320,7 +320,6 @@ def test_a_second_node_on_the_same_data_refuses_in_one_line(start_node: StartNod
     assert invoke(node.client("lambda"), "f", {"still": "here"}).value == {"still": "here"}
 
 
-@pytest.mark.xfail(strict=True, reason="the code sweep, already started, fails aloud when its store is closed under it")
 def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,9 +54,9 @@ def test_limits_and_directories_are_the_versions(tmp_path: Path) -> None:
     ids=["usual", "fresh", "plain", "variable"],
 )
 def test_python_is_forked_unless_something_speaks_against_it(
-    tmp_path: Path, changes: dict[str, object], forks: bool
+    tmp_path: Path, changes: dict[str, Any], forks: bool
 ) -> None:
-    process = plan(PYTHON, tmp_path, **changes).process  # type: ignore[arg-type]
+    process = plan(PYTHON, tmp_path, **changes).process
     assert process is not None
     assert process.fork is forks
     assert process.argv == (PYTHON.host_command if "on_host" in changes else PYTHON.command)

@@ -29,7 +29,8 @@ from stoker.event_sources.transitions import MappingTransitions
 from stoker.functions.account import code_bytes
 from stoker.functions.activation import Activation
 from stoker.functions.api import FunctionsApi
-from stoker.functions.records import FunctionTarget, FunctionVersion
+from stoker.functions.provisioned_concurrency.records import AllocationState
+from stoker.functions.records import FunctionKey, FunctionTarget, FunctionVersion
 from stoker.functions.registry import FunctionRegistry
 from stoker.functions.store import FunctionStore
 from stoker.lambda_model.call import ApiCall, Caller, Operation
@@ -94,6 +95,13 @@ class Node:
         return FunctionTarget(self.caller.account_id, self.caller.region, name, qualifier)
 
 
+class NothingAllocated:
+    """Of whatever is provisioned, nothing is there yet: there are no environments."""
+
+    def state(self, key: FunctionKey, qualifier: str) -> AllocationState:
+        return AllocationState()
+
+
 def _without_none(value: Any) -> Any:
     if isinstance(value, dict) or hasattr(value, "items"):
         return {name: _without_none(inner) for name, inner in value.items() if inner is not None}
@@ -135,6 +143,7 @@ async def running_node(
             activation=activation,
             layers=AttachableLayers(layer_store),
             code_signing=signatures,
+            allocations=NothingAllocated(),
             tagged={
                 "code-signing-config": CodeSigningTags(configs),
                 "event-source-mapping": MappingTags(mapping_store),

@@ -155,11 +155,20 @@ def test_programs_and_native_libraries_of_a_layer_are_found(
     handler = (
         "import ctypes, subprocess\n"
         "def handler(event, context):\n"
-        "    versions = [ctypes.CDLL(name).zlibCompileFlags() != 0 for name in ('libof_layer.so', 'libof_package.so')]\n"
-        "    return [subprocess.run(['tool'], capture_output=True, text=True).stdout, versions]\n"
+        "    found = [ctypes.CDLL(f'libof_{name}.so').zlibCompileFlags() != 0 for name in ('layer', 'package')]\n"
+        "    return [subprocess.run(['tool'], capture_output=True, text=True).stdout, found]\n"
     )
     package = {"handler.py": handler, "lib/libof_package.so": library.read_bytes()}
     assert invoke(lambda_client, deploy(None, package, Layers=[arn])) == ["from a layer\n", [True, True]]
+
+
+def test_a_wrapper_script_may_come_from_a_layer(layer: Callable[..., str], deploy: Deploy, lambda_client: Any) -> None:
+    """Reference: runtime side, AWS_LAMBDA_EXEC_WRAPPER."""
+    arn = layer({"wrapper": '#!/bin/sh\nexport WRAPPED=yes\nexec "$@"\n'})
+    handler = "import os\ndef handler(event, context):\n    return os.environ['WRAPPED']\n"
+    environment = {"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"}}
+    name = deploy(None, {"handler.py": handler}, Layers=[arn], Environment=environment)
+    assert invoke(lambda_client, name) == "yes"
 
 
 def test_node_finds_modules_of_a_layer(layer: Callable[..., str], deploy: Deploy, lambda_client: Any) -> None:

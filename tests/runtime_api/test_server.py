@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from stoker.runtime_api.exchange import Event, Exchange, Failed, Responded, ResponseTooLarge, RuntimeState
+from stoker.runtime_api.exchange import Answer, Event, Exchange, Failed, Responded, ResponseTooLarge, RuntimeState
 from stoker.runtime_api.server import CONNECTIONS_MAX, HEAD_BYTES_MAX, RuntimeApi
 
 LIMIT_S = 10.0
@@ -71,7 +71,7 @@ class Server:
         self.clients.append(client)
         return client
 
-    async def running(self) -> tuple[Client, "asyncio.Future[object]"]:
+    async def running(self) -> tuple[Client, "asyncio.Future[Answer]"]:
         """A connection whose runtime has got EVENT, and the answer that the node waits for."""
         client = await self.connect()
         client.send(NEXT)
@@ -79,7 +79,7 @@ class Server:
             await asyncio.sleep(0.001)
         answer = self.exchange.offer(EVENT)
         assert (await client.read()).body == EVENT.payload
-        return client, answer  # type: ignore[return-value]
+        return client, answer
 
 
 @pytest.fixture

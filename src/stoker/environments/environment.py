@@ -1,8 +1,8 @@
 """One execution environment: a sandbox with a runtime in it, its log stream, and what it is doing.
 
-Life: init phase (10 s), then invocations one at a time, frozen in between by the pool, until it is closed. An init that
-fails, or a runtime that dies, is started again inside the next invocation, under the function's own timeout, with /tmp
-kept (reference: runtime side, 5).
+Life: init phase (10 s; longer when nobody waits for it), then invocations one at a time, frozen in between by the pool,
+until it is closed. An init that fails, or a runtime that dies, is started again inside the next invocation, under the
+function's own timeout, with /tmp kept (reference: runtime side, 5).
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from time import perf_counter
 from stoker.clock import Clock
 from stoker.environments.outcomes import Ending, NoBootstrap, Outcome, TimedOut, exit_text, kept_error_type, outcome_of
 from stoker.environments.output import Output
+from stoker.environments.variables import Initialization
 from stoker.functions.records import FunctionVersion
 from stoker.invocation import Invocation, InvocationResult
 from stoker.limits import MEMORY_MB_PER_VCPU
@@ -28,6 +29,8 @@ from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox,
 log = logging.getLogger("stoker.environments")
 
 INIT_LIMIT_S = 10.0
+# Of environments that are initialised ahead: this or the function's timeout (900 s at most), whichever is longer.
+INIT_LIMIT_AHEAD_S = 130.0
 # During init an environment may use a whole processor, whatever its memory: AWS boosts it too (unverified how far).
 INIT_VCPUS_MIN = 1.0
 
@@ -41,6 +44,14 @@ class EnvironmentPlan:
     build: RuntimeBuild
     sandbox: SandboxSpec
     process: ProcessSpec | None
+    initialization: Initialization = "on-demand"
+
+    @property
+    def init_limit_s(self) -> float:
+        """How long the init phase may take (reference: runtime side, 5)."""
+        if self.initialization == "on-demand":
+            return INIT_LIMIT_S
+        return max(INIT_LIMIT_AHEAD_S, self.version.timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class Environment:
         clock: Clock,
         on_gone: Callable[["Environment"], None],
     ) -> None:
-        """`on_gone` is called when the sandbox has ended, whoever ended it."""
+        """`on_gone` is called when the sandbox has ended, or the runtime in it, whoever ended it."""
         self.plan = plan
         self.version = plan.version
         self.is_frozen = False
@@ -88,6 +99,11 @@ class Environment:
         return self._sandbox is not None and not self._is_gone
 
     @property
+    def is_initialised(self) -> bool:
+        """Whether its next invocation finds a runtime that waits for it."""
+        return self.is_usable and not self._needs_init
+
+    @property
     def needs_recovery(self) -> bool:
         return self._needs_reset and self.is_usable
 
@@ -99,7 +115,7 @@ class Environment:
         build = self.plan.build
         self._log.platform_line(lines.init_start(build.version, runtime_version_arn(build, self.version.region)))
         began_s = perf_counter()
-        deadline_s = self._loop.time() + INIT_LIMIT_S
+        deadline_s = self._loop.time() + self.plan.init_limit_s
         if self.plan.process is None:
             ended: _Ended | None = _Ended(NoBootstrap())
             await self._make(_nothing())
@@ -109,7 +125,7 @@ class Environment:
         init_ms = (perf_counter() - began_s) * 1000
         if ended is None:
             self._needs_init = False
-            self._init_ms = init_ms
+            self._report_good_init(init_ms)
             self._set_cpu(self._vcpus)
         else:
             self._report_init(ended, init_ms, "init")
@@ -209,6 +225,14 @@ class Environment:
             return None
         return _Ended(result, self._ran_out_of_memory(result))
 
+    def _report_good_init(self, duration_ms: float) -> None:
+        """With the first invocation, or by a line of its own if it had nothing to do with one (reference: 6.1)."""
+        if self.plan.initialization == "on-demand":
+            self._init_ms = duration_ms
+        else:
+            self._drain()
+            self._log.platform_line(lines.init_report(duration_ms, "init"))
+
     def _report_init(self, ended: _Ended, duration_ms: float, phase: lines.InitPhase) -> None:
         self._drain()
         match ended.answer:
@@ -281,6 +305,7 @@ class Environment:
             self._needs_init = True
             self._exchange.ended(RuntimeEnded(end.code, end.signal))
             self._api.hang_up()
+            self._on_gone(self)
             log.debug("%s: %s", self.plan.name, exit_text(RuntimeEnded(end.code, end.signal)))
 
     async def _reset(self) -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from stoker.environments.environment import EnvironmentPlan
-from stoker.environments.variables import base_environment, may_fork, variables
+from stoker.environments.variables import Initialization, base_environment, may_fork, variables
 from stoker.functions.records import FunctionVersion
 from stoker.runtimes.records import RuntimeBuild
 from stoker.runtimes.start import command_line
@@ -19,6 +19,7 @@ def plan_environment(
     opt: Path | None,
     name: str,
     log_stream: str,
+    initialization: Initialization = "on-demand",
     *,
     fresh: bool,
     on_host: bool,
@@ -28,7 +29,8 @@ def plan_environment(
     `fresh` starts a new interpreter every time (setting `fresh`). `on_host` is for plain
     isolation: the host's paths, and what `plain.py` then puts in place of a sandbox's.
     """
-    environment = variables(version, build, log_stream, RUNTIME_API, base_environment(build, opt, on_host=on_host))
+    base = base_environment(build, opt, on_host=on_host)
+    environment = variables(version, build, log_stream, RUNTIME_API, base, initialization)
     spec = SandboxSpec(
         name=name,
         build=build,
@@ -48,7 +50,7 @@ def plan_environment(
             handler=version.handler,
             fork=build.can_fork and not fresh and not on_host and may_fork(version),
         )
-    return EnvironmentPlan(name, version, build, spec, process)
+    return EnvironmentPlan(name, version, build, spec, process, initialization)
 
 
 def _bootstrap(task: Path, opt: Path | None, *, on_host: bool) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from stoker.code.layer_trees import LayerTrees
 from stoker.code.store import CodeStore
 from stoker.environments.environment import EnvironmentPlan
 from stoker.environments.plan import plan_environment
+from stoker.environments.variables import Initialization
 from stoker.errors import InvalidRuntimeException
 from stoker.functions.records import FunctionVersion
 from stoker.runtimes.catalogue import RuntimeCatalogue
@@ -31,7 +32,9 @@ class Planner:
         self._fresh = fresh
         self._on_host = on_host
 
-    async def plan(self, version: FunctionVersion, name: str, log_stream: str) -> EnvironmentPlan:
+    async def plan(
+        self, version: FunctionVersion, name: str, log_stream: str, initialization: Initialization = "on-demand"
+    ) -> EnvironmentPlan:
         """Raises InvalidRuntimeException when the runtime is no longer there."""
         try:
             build = self._runtimes.found(version.runtime)
@@ -46,6 +49,7 @@ class Planner:
             await self._layer_trees.tree(version.layer_packages),
             name,
             log_stream,
+            initialization,
             fresh=self._fresh,
             on_host=self._on_host,
         )

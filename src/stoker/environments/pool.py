@@ -1,7 +1,8 @@
 """The environments of a node: which are idle, who waits for one, when to start, freeze and retire them.
 
 One group for each build of a version. A caller takes the environment that was idle most recently, or waits while a new
-one starts; whichever becomes free first serves the caller that waited longest.
+one starts; whichever becomes free first serves the caller that waited longest. Environments that are initialised ahead
+have an owner (`provisioned.py`): here they are only started, frozen and ended.
 """
 
 import asyncio
@@ -9,14 +10,15 @@ import contextlib
 import itertools
 import logging
 import secrets
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from stoker.clock import Clock
 from stoker.environments.environment import Environment, EnvironmentPlan
+from stoker.environments.group import Group
 from stoker.environments.host_memory import HostMemory
-from stoker.environments.variables import may_fork
+from stoker.environments.scaling_rate import ScalingRate
+from stoker.environments.variables import Initialization, may_fork
 from stoker.errors import LambdaError, ServiceException, TooManyRequestsException
 from stoker.functions.records import FunctionVersion
 from stoker.logs.environment_log import EnvironmentLog, new_stream_name
@@ -31,25 +33,8 @@ log = logging.getLogger("stoker.environments")
 START_TRIES = 2
 NO_ENVIRONMENT = "An execution environment could not be started."
 
-Planner = Callable[[FunctionVersion, str, str], Awaitable[EnvironmentPlan]]
-
-
-class _Group:
-    """The environments of one build of one version. `idle` is in the order in which they became idle."""
-
-    def __init__(self, version: FunctionVersion) -> None:
-        self.version = version
-        self.idle: deque[Environment] = deque()
-        self.waiting: deque[asyncio.Future[Environment]] = deque()
-        self.starting = 0
-        self.is_drained = False
-
-    def next_waiting(self) -> asyncio.Future[Environment] | None:
-        while self.waiting:
-            future = self.waiting.popleft()
-            if not future.done():
-                return future
-        return None
+Planner = Callable[[FunctionVersion, str, str, Initialization], Awaitable[EnvironmentPlan]]
+OnGone = Callable[[Environment], None]
 
 
 class EnvironmentPool:
@@ -63,6 +48,7 @@ class EnvironmentPool:
         clock: Clock,
         background: Background,
         host_memory: HostMemory,
+        scaling_rate: ScalingRate,
         idle_timeout_s: float,
         freeze_after_s: float,
     ) -> None:
@@ -72,9 +58,12 @@ class EnvironmentPool:
         self._clock = clock
         self._background = background
         self._host_memory = host_memory
+        self._scaling_rate = scaling_rate
         self._idle_timeout_s = idle_timeout_s
         self._freeze_after_s = freeze_after_s
-        self._groups: dict[str, _Group] = {}
+        self._groups: dict[str, Group] = {}
+        self._kept: set[Group] = set()
+        self._starting_ahead = 0
         self._all: set[Environment] = set()
         self._prepared: set[tuple[str, bool]] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -89,7 +78,7 @@ class EnvironmentPool:
 
     @property
     def idle_count(self) -> int:
-        return sum(len(group.idle) for group in self._groups.values())
+        return sum(len(group.idle) for group in (*self._groups.values(), *self._kept))
 
     def versions(self) -> list[FunctionVersion]:
         """What the environments run: their packages are mounted somewhere."""
@@ -114,7 +103,7 @@ class EnvironmentPool:
 
     async def _prepare(self, version: FunctionVersion) -> None:
         try:
-            plan = await self._planner(version, "prepare", "")
+            plan = await self._planner(version, "prepare", "", "on-demand")
             if plan.process is not None:
                 await self._maker.prepare(plan.build, fork=plan.process.fork)
         except (LambdaError, SandboxError) as error:
@@ -128,12 +117,48 @@ class EnvironmentPool:
             return
         group.is_drained = True
         while group.idle:
-            self._retire(group.idle.popleft())
+            self.retire(group.idle.popleft())
+
+    async def start_ahead(
+        self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone
+    ) -> Environment:
+        """An environment for an owner, who is told when it or its runtime is gone, and retires it in the end.
+
+        Its init may have failed. Raises SandboxError, and LambdaError when it cannot be.
+        """
+        self._make_room_for(version)
+        self._starting_ahead += 1
+        try:
+            return await self._started(version, initialization, on_gone)
+        finally:
+            self._starting_ahead -= 1
+
+    def keep(self, group: Group) -> None:
+        """From now on freeze what is idle in `group`, which has an owner."""
+        self._kept.add(group)
+
+    def forget(self, group: Group) -> None:
+        self._kept.discard(group)
+
+    def rest(self, group: Group, environment: Environment) -> None:
+        """`environment` has nothing to do."""
+        environment.idle_since_s = asyncio.get_running_loop().time()
+        group.idle.append(environment)
+        self._idle_changed.set()
+
+    def retire(self, environment: Environment) -> None:
+        """End it. Doing it twice is fine."""
+        if environment not in self._all:
+            return
+        self._all.discard(environment)
+        task = self._background.start(environment.close(), "end of an environment")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """End every environment and wait until nothing is left of it."""
         for environment in list(self._all):
-            self._retire(environment)
+            self.retire(environment)
         while self._closing:
             await asyncio.gather(*self._closing, return_exceptions=True)
 
@@ -143,26 +168,30 @@ class EnvironmentPool:
 
     # Taking and giving back
 
-    def _group(self, version: FunctionVersion) -> _Group:
+    def _group(self, version: FunctionVersion) -> Group:
         group = self._groups.get(version.build_id)
         if group is None:
-            group = self._groups[version.build_id] = _Group(version)
+            group = self._groups[version.build_id] = Group(version)
         return group
 
-    def _take_idle(self, group: _Group) -> Environment | None:
+    def _take_idle(self, group: Group) -> Environment | None:
         while group.idle:
             environment = group.idle.pop()
             if environment.is_usable:
                 return environment
-            self._retire(environment)
+            self.retire(environment)
         return None
 
-    async def _wait(self, group: _Group) -> Environment:
+    async def _wait(self, group: Group) -> Environment:
         future: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
         group.waiting.append(future)
         # Not one for each caller: those that are on their way already may be enough.
         if group.starting < sum(not waiting.done() for waiting in group.waiting):
-            self._start_one(group, future)
+            try:
+                self._start_one(group)
+            except TooManyRequestsException:
+                group.waiting.remove(future)
+                raise
         try:
             return await future
         except asyncio.CancelledError:
@@ -170,19 +199,26 @@ class EnvironmentPool:
                 self._give_back(group, future.result())
             raise
 
-    def _start_one(self, group: _Group, future: asyncio.Future[Environment]) -> None:
-        starting = sum(other.starting for other in self._groups.values())
-        while not self._host_memory.has_room_for(group.version.memory_mb, starting):
-            if not self._retire_longest_idle():
-                group.waiting.remove(future)
-                # AWS has no reason for a full host: to a caller this is the account's limit.
-                raise TooManyRequestsException("ConcurrentInvocationLimitExceeded")
+    def _start_one(self, group: Group) -> None:
+        version = group.version
+        self._make_room_for(version)
+        function = (version.account_id, version.region, version.name)
+        if not self._scaling_rate.take(function, asyncio.get_running_loop().time()):
+            # What AWS says then is not known: this, or FunctionInvocationRateLimitExceeded.
+            raise TooManyRequestsException("ConcurrentInvocationLimitExceeded")
         group.starting += 1
         self._background.start(self._start(group), f"start of an environment of {group.version.name}")
 
-    async def _start(self, group: _Group) -> None:
+    def _make_room_for(self, version: FunctionVersion) -> None:
+        starting = self._starting_ahead + sum(group.starting for group in self._groups.values())
+        while not self._host_memory.has_room_for(version.memory_mb, starting):
+            if not self._retire_longest_idle():
+                # AWS has no reason for a full host: to a caller this is the account's limit.
+                raise TooManyRequestsException("ConcurrentInvocationLimitExceeded")
+
+    async def _start(self, group: Group) -> None:
         try:
-            environment = await self._started(group.version)
+            environment = await self._started(group.version, "on-demand", self._gone)
         except Exception as error:
             log.error("no environment for %s: %s", group.version.version_arn, error)
             waiting = group.next_waiting()
@@ -194,9 +230,9 @@ class EnvironmentPool:
             group.starting -= 1
         self._offer(group, environment)
 
-    async def _started(self, version: FunctionVersion) -> Environment:
+    async def _started(self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone) -> Environment:
         for left in reversed(range(START_TRIES)):
-            environment = await self._new(version)
+            environment = await self._new(version, initialization, on_gone)
             self._all.add(environment)
             try:
                 await environment.start()
@@ -210,17 +246,17 @@ class EnvironmentPool:
                 return environment
         raise AssertionError
 
-    async def _new(self, version: FunctionVersion) -> Environment:
+    async def _new(self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone) -> Environment:
         group = LogGroupName(version.account_id, version.region, version.logging.log_group)
         stream = new_stream_name(self._clock.now_s(), version.name, version.version, group.name)
         name = f"{self._name_prefix}-{next(self._numbers)}"
-        plan = await self._planner(version, name, stream)
+        plan = await self._planner(version, name, stream, initialization)
         environment_log = EnvironmentLog(self._log_store, self._clock, group, stream)
-        return Environment(plan, self._maker, environment_log, self._clock, self._gone)
+        return Environment(plan, self._maker, environment_log, self._clock, on_gone)
 
-    def _give_back(self, group: _Group, environment: Environment) -> None:
+    def _give_back(self, group: Group, environment: Environment) -> None:
         if not environment.is_usable:
-            self._retire(environment)
+            self.retire(environment)
         elif environment.needs_recovery:
             # Counts as starting: the next caller shall wait for it and find its /tmp, not get another environment.
             group.starting += 1
@@ -228,7 +264,7 @@ class EnvironmentPool:
         else:
             self._offer(group, environment)
 
-    async def _recover(self, group: _Group, environment: Environment) -> None:
+    async def _recover(self, group: Group, environment: Environment) -> None:
         try:
             await environment.recover()
         finally:
@@ -236,48 +272,47 @@ class EnvironmentPool:
         if environment.is_usable:
             self._offer(group, environment)
             return
-        self._retire(environment)
+        self.retire(environment)
         waiting = group.next_waiting()
         if waiting is not None:
-            group.waiting.appendleft(waiting)
-            self._start_one(group, waiting)
+            try:
+                self._start_one(group)
+            except TooManyRequestsException as refusal:
+                waiting.set_exception(refusal)
+            else:
+                group.waiting.appendleft(waiting)
 
-    def _offer(self, group: _Group, environment: Environment) -> None:
+    def _offer(self, group: Group, environment: Environment) -> None:
         if environment not in self._all:
             return
         waiting = group.next_waiting()
         if waiting is not None:
             waiting.set_result(environment)
         elif group.is_drained:
-            self._retire(environment)
+            self.retire(environment)
         else:
-            environment.idle_since_s = asyncio.get_running_loop().time()
-            group.idle.append(environment)
-            self._idle_changed.set()
+            self.rest(group, environment)
 
     # Ending
 
     def _gone(self, environment: Environment) -> None:
-        """Its sandbox ended by itself: nobody shall get it any more. A busy one is seen to when it is given back."""
+        """Its sandbox ended by itself: nobody shall get it any more. A busy one is seen to when it is given back.
+
+        If only its runtime ended, the next invocation starts that again.
+        """
+        if environment.is_usable:
+            return
         group = self._groups.get(environment.version.build_id)
         if group is not None and environment in group.idle:
             group.idle.remove(environment)
-            self._retire(environment)
-
-    def _retire(self, environment: Environment) -> None:
-        if environment not in self._all:
-            return
-        self._all.discard(environment)
-        task = self._background.start(environment.close(), "end of an environment")
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+            self.retire(environment)
 
     def _retire_longest_idle(self) -> bool:
         groups = [group for group in self._groups.values() if group.idle]
         if not groups:
             return False
         oldest = min(groups, key=lambda group: group.idle[0].idle_since_s)
-        self._retire(oldest.idle.popleft())
+        self.retire(oldest.idle.popleft())
         return True
 
     # Housekeeping
@@ -298,21 +333,28 @@ class EnvironmentPool:
         next_s: float | None = None
         for key, group in list(self._groups.items()):
             while group.idle and group.idle[0].idle_since_s + self._idle_timeout_s <= now_s:
-                self._retire(group.idle.popleft())
+                self.retire(group.idle.popleft())
             if group.idle:
                 expires_s = group.idle[0].idle_since_s + self._idle_timeout_s
                 next_s = expires_s if next_s is None else min(next_s, expires_s)
             elif not group.waiting and not group.starting and not self._has_members(group):
                 del self._groups[key]
-            for environment in reversed(group.idle):
-                if environment.is_frozen:
-                    break
-                freezes_s = environment.idle_since_s + self._freeze_after_s
-                if freezes_s <= now_s:
-                    environment.freeze()
-                else:
-                    next_s = freezes_s if next_s is None else min(next_s, freezes_s)
+            next_s = self._frozen(group, now_s, next_s)
+        for group in self._kept:
+            next_s = self._frozen(group, now_s, next_s)
         return next_s
 
-    def _has_members(self, group: _Group) -> bool:
+    def _frozen(self, group: Group, now_s: float, next_s: float | None) -> float | None:
+        """Freeze what is due in `group`; returns the earlier of `next_s` and when something of it will be."""
+        for environment in reversed(group.idle):
+            if environment.is_frozen:
+                break
+            freezes_s = environment.idle_since_s + self._freeze_after_s
+            if freezes_s <= now_s:
+                environment.freeze()
+            else:
+                next_s = freezes_s if next_s is None else min(next_s, freezes_s)
+        return next_s
+
+    def _has_members(self, group: Group) -> bool:
         return any(environment.version.build_id == group.version.build_id for environment in self._all)

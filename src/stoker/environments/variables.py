@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from stoker.functions.records import FunctionVersion
 from stoker.runtimes.records import RuntimeBuild
@@ -13,11 +14,19 @@ from stoker.sandbox.recipe import BASE_ENVIRONMENT
 _READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "OPENSSL_")
 _READ_AT_START_EXACT = frozenset({"LANG", "LANGUAGE", "TZ", "AWS_LAMBDA_EXEC_WRAPPER"})
 
+Initialization = Literal["on-demand", "provisioned-concurrency"]
+"""Why an environment is initialised: because a call waits for it, or ahead of all calls."""
+
 TELEMETRY_DESCRIPTOR = "62"  # as on AWS; sandbox/launcher/runtime.py opens it
 
 
 def variables(
-    version: FunctionVersion, build: RuntimeBuild, log_stream: str, runtime_api: str, base: Mapping[str, str]
+    version: FunctionVersion,
+    build: RuntimeBuild,
+    log_stream: str,
+    runtime_api: str,
+    base: Mapping[str, str],
+    initialization: Initialization = "on-demand",
 ) -> dict[str, str]:
     """All variables of one environment. The customer's come first, so that the platform's win.
 
@@ -28,7 +37,7 @@ def variables(
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
         **(version.environment or {}),
-        **_platform(version, log_stream),
+        **_platform(version, log_stream, initialization),
         **_managed(build),
         **_credentials(version),
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
@@ -37,7 +46,7 @@ def variables(
     }
 
 
-def _platform(version: FunctionVersion, log_stream: str) -> dict[str, str]:
+def _platform(version: FunctionVersion, log_stream: str, initialization: Initialization) -> dict[str, str]:
     return {
         "_HANDLER": version.handler,
         "AWS_REGION": version.region,
@@ -45,7 +54,7 @@ def _platform(version: FunctionVersion, log_stream: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": version.name,
         "AWS_LAMBDA_FUNCTION_VERSION": version.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mb),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "_AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1",

@@ -22,6 +22,8 @@ from stoker.functions.event_invoke_configs.api import EventInvokeConfigsApi
 from stoker.functions.layers import LayerVersions
 from stoker.functions.paging import page
 from stoker.functions.policies.api import PoliciesApi
+from stoker.functions.provisioned_concurrency.allocations import Allocations
+from stoker.functions.provisioned_concurrency.api import ProvisionedConcurrencyApi
 from stoker.functions.records import Function, FunctionTarget, FunctionVersion
 from stoker.functions.recursion_api import RecursionApi
 from stoker.functions.registry import FunctionRegistry
@@ -53,6 +55,7 @@ class FunctionsApi:
         activation: Activation,
         layers: LayerVersions,
         code_signing: CodeSigning,
+        allocations: Allocations,
         tagged: Mapping[str, TaggedResources],
         settings: Settings,
         clock: Clock,
@@ -74,6 +77,7 @@ class FunctionsApi:
             RecursionApi(registry),
             ScalingApi(registry),
             ReservedConcurrencyApi(registry, settings.concurrent_executions),
+            ProvisionedConcurrencyApi(registry, allocations, settings.concurrent_executions, clock),
         )
 
     def operations(self) -> dict[str, Operation]:

@@ -177,6 +177,7 @@ class NamespaceSandbox:
     def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
         match message["event"]:
             case "prepared":
+                self.listener.close()
                 self.listener = socket.socket(fileno=descriptors[0])
                 self.listener.setblocking(False)
                 if not self._prepared.done():

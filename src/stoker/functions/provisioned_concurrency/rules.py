@@ -12,9 +12,7 @@ from stoker.functions.records import LATEST, Function
 from stoker.functions.reserved_concurrency import provisioned_total, reserved_total
 
 UNPUBLISHED = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
-ALREADY_PROVISIONED = (
-    "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
-)
+ALREADY_PROVISIONED = "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
 
 
 def check_capacity(
@@ -55,7 +53,8 @@ def check_qualifier(function: Function, qualifier: str) -> None:
     """
     alias = function.aliases.get(qualifier)
     if alias is None:
-        if any(qualifier in other.versions and name in function.provisioned for name, other in function.aliases.items()):
+        provisioned = [alias for name, alias in function.aliases.items() if name in function.provisioned]
+        if any(qualifier in other.versions for other in provisioned):
             raise ResourceConflictException("Version is pointed by a Provisioned Concurrency alias")
         return
     check_alias(function, alias)

@@ -1,0 +1,127 @@
+"""The contract of `sandbox.py`, held to by both kinds of isolation."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stoker.sandbox.host import examine
+from stoker.sandbox.namespaces import NamespaceSandboxes
+from stoker.sandbox.plain import PlainSandboxes
+from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, SandboxError, SandboxMaker, SandboxSpec
+
+from .conftest import LIMIT_S, Exits, printed, shell
+
+TICK = "while true; do echo tick; sleep 0.02; done"
+SLEEP = "echo started; exec sleep 100"
+
+
+@pytest.fixture(params=["strict", "plain"])
+async def maker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SandboxMaker]:
+    if request.param == "strict" and (report := examine()).isolation != "strict":
+        pytest.skip(f"needs strict isolation: {report.reason}")
+    data = tmp_path / "data"
+    data.mkdir(exist_ok=True)
+    async with PlainSandboxes(data) if request.param == "plain" else NamespaceSandboxes(data, data / "code") as maker:
+        yield maker
+
+
+@pytest.fixture
+def exits() -> Exits:
+    return Exits()
+
+
+async def test_output_exit_status_and_signal_are_told(maker: SandboxMaker, spec: SandboxSpec, exits: Exits) -> None:
+    sandbox = await maker.make(spec, shell("echo hello; exit 7"), exits)
+    assert await exits.wait() == Exit(RUNTIME, 7, None)
+    assert await printed(sandbox.pipes, "hello\n") == "hello\n"
+    sandbox.start(shell(SLEEP, "second"))
+    await printed(sandbox.pipes, "started")
+    sandbox.signal("second", signal.SIGTERM)
+    assert await exits.wait() == Exit("second", None, signal.SIGTERM)
+    sandbox.signal("second", signal.SIGTERM)
+    sandbox.signal("never started", signal.SIGTERM)
+
+
+async def test_a_reset_ends_every_process_and_keeps_tmp(maker: SandboxMaker, spec: SandboxSpec, exits: Exits) -> None:
+    tmp = "${TMPDIR:-/tmp}"
+    sandbox = await maker.make(spec, shell(f"({TICK}) & echo kept > {tmp}/file; {SLEEP}"), exits)
+    await printed(sandbox.pipes, "started")
+    await printed(sandbox.pipes, "tick")
+    async with asyncio.timeout(LIMIT_S):
+        await sandbox.reset()
+    _discard(sandbox.pipes.stdout)
+    sandbox.start(shell(f"sleep 0.1; cat {tmp}/file; exec sleep 100", "second"))
+    assert await printed(sandbox.pipes, "kept\n") == "kept\n"
+
+
+async def test_a_frozen_sandbox_stands_still_and_goes_on_when_thawed(
+    maker: SandboxMaker, spec: SandboxSpec, exits: Exits
+) -> None:
+    sandbox = await maker.make(spec, shell(TICK), exits)
+    await printed(sandbox.pipes, "tick")
+    sandbox.freeze()
+    await asyncio.sleep(0.1)
+    _discard(sandbox.pipes.stdout)
+    await asyncio.sleep(0.2)
+    with pytest.raises(BlockingIOError):
+        os.read(sandbox.pipes.stdout, 1)
+    sandbox.thaw()
+    await printed(sandbox.pipes, "tick")
+
+
+def _discard(descriptor: int) -> None:
+    try:
+        while os.read(descriptor, 65536):
+            pass
+    except BlockingIOError:
+        return
+
+
+@pytest.mark.parametrize("is_frozen", [False, True], ids=["running", "frozen"])
+async def test_a_kill_ends_it_even_twice_and_even_frozen(
+    maker: SandboxMaker, spec: SandboxSpec, exits: Exits, is_frozen: bool
+) -> None:
+    sandbox = await maker.make(spec, shell(SLEEP), exits)
+    await printed(sandbox.pipes, "started")
+    if is_frozen:
+        sandbox.freeze()
+    sandbox.kill()
+    sandbox.kill()
+    async with asyncio.timeout(LIMIT_S):
+        await sandbox.wait_closed()
+        await sandbox.wait_closed()
+    ends = [await exits.wait() for _ in range(exits.count)]
+    assert [end.name for end in ends].count(SANDBOX) == 1
+    sandbox.kill()
+    sandbox.signal(RUNTIME, signal.SIGTERM)
+    with pytest.raises(SandboxError):
+        sandbox.start(shell(SLEEP, "late"))
+
+
+async def test_leaving_the_maker_ends_what_still_runs(tmp_path: Path, spec: SandboxSpec, exits: Exits) -> None:
+    data = tmp_path / "data"
+    for maker in (PlainSandboxes(data), NamespaceSandboxes(data, data / "code")):
+        async with asyncio.timeout(LIMIT_S), maker:
+            sandbox = await maker.make(spec, shell(SLEEP), exits)
+            await printed(sandbox.pipes, "started")
+        ends = [await exits.wait() for _ in range(exits.count)]
+        assert ends[-1].name == SANDBOX
+
+
+async def test_the_runtime_api_socket_is_reached_from_inside(
+    maker: SandboxMaker, spec: SandboxSpec, exits: Exits
+) -> None:
+    script = 'exec 3<>"/dev/tcp/${API%:*}/${API##*:}"; head -c 5 <&3'
+    sandbox = await maker.make(spec, shell("sleep 100", "first"), exits)
+    sandbox.start(replace(shell("", API=sandbox.runtime_api), argv=("/bin/bash", "-c", script)))
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(LIMIT_S):
+        connection, _ = await loop.sock_accept(sandbox.listener)
+        with connection:
+            await loop.sock_sendall(connection, b"hello")
+            assert await printed(sandbox.pipes, "hello") == "hello"
