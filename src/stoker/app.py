@@ -78,19 +78,21 @@ async def serve(settings: Settings) -> None:
         parts.enter_context(DataDirectoryLock(settings.data))
         maker = await parts.enter_async_context(await sandbox_maker(settings))
         database = await parts.enter_async_context(Database(database_url(settings.database_url, settings.data)))
-        background = await parts.enter_async_context(Background())
+        storage = await parts.enter_async_context(Background())
 
-        log_store = LogStore(database, clock, background, settings.log_retention_days)
+        log_store = LogStore(database, clock, storage, settings.log_retention_days)
         log_store.start()
         parts.push_async_callback(log_store.close)
 
-        code_store = CodeStore(settings.data / "code", background)
+        code_store = CodeStore(settings.data / "code", storage)
         await code_store.open()
         parts.push_async_callback(code_store.close)
         layer_trees = LayerTrees(code_store)
         await layer_trees.open()
         layer_store = LayerStore(database)
 
+        # A group of its own, so that all work has ended before the stores close.
+        background = await parts.enter_async_context(Background())
         runtimes = RuntimeCatalogue(settings)
         registry = FunctionRegistry(FunctionStore(database), background)
         await registry.load()

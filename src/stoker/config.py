@@ -11,8 +11,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from stoker import limits
-
 Isolation = Literal["auto", "strict", "plain"]
 
 
@@ -47,7 +45,7 @@ class Settings:
     secret_access_key: str = ""
     database_url: str = ""
     concurrent_executions: int = 1000
-    scale_out_environments_per_10_s: int = limits.SCALE_OUT_ENVIRONMENTS_PER_10_S
+    scale_out_environments_per_10_s: int = 1000
     idle_timeout_s: float = 600.0
     freeze_after_s: float = 0.25
     memory_reserve_mb: int = 512

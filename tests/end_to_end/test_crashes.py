@@ -281,7 +281,6 @@ def test_an_invocation_that_outlasts_the_grace_does_not_hold_up_the_stop(
     assert call.exception(timeout=20) is not None
 
 
-@pytest.mark.xfail(strict=True, reason="the front door's server logs the cancellation as an unhandled exception")
 def test_an_invocation_that_outlasts_the_grace_is_no_error_of_the_node(
     start_node: StartNode, calls: ThreadPoolExecutor
 ) -> None:

@@ -38,6 +38,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "UpdateRuntimeOn": ("Auto", "FunctionUpdate", "Manual"),
     "RecursiveLoop": ("Allow", "Terminate"),
     "ReservedConcurrentExecutions": (0, 1, 600, 1000),
+    "ProvisionedConcurrentExecutions": (1, 2, 500, 950, 2000),
     "MaxItems": (1, 50),
 }
 OPERATIONS = (
@@ -49,6 +50,8 @@ OPERATIONS = (
     *("PutRuntimeManagementConfig", "GetRuntimeManagementConfig"),
     *("PutFunctionRecursionConfig", "GetFunctionRecursionConfig", "PutFunctionScalingConfig"),
     *("PutFunctionConcurrency", "GetFunctionConcurrency", "DeleteFunctionConcurrency"),
+    *("PutProvisionedConcurrencyConfig", "GetProvisionedConcurrencyConfig", "DeleteProvisionedConcurrencyConfig"),
+    "ListProvisionedConcurrencyConfigs",
     *("GetFunction", "GetFunctionConfiguration", "DeleteFunction", "PublishVersion"),
 )
 

@@ -1,7 +1,7 @@
 """So many environments of one version, all initialised: filled, leased, replaced when they crash, and drained.
 
-None is retired for being idle. A start that fails is tried again, alone and after a pause, for as long as the places are
-wanted: what is said meanwhile is that the allocation failed, and why.
+None is retired for being idle. A start that fails is tried again, alone and after a pause, for as long as the places
+are wanted: what is said meanwhile is that the allocation failed, and why.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Provisioned concurrency: environments that are initialised ahead of any call, and stay (reference: invocation, 3).
 
-They belong to the version that a qualifier stands for, and serve calls through that qualifier before all others. When the
-qualifier comes to stand for another version, they are drained, and that version's are started. Calls that find none idle
-are the pool's.
+They belong to the version that a qualifier stands for, and calls through that qualifier run on one of them if it is
+idle. When the qualifier comes to stand for another version, they are drained, and that version's are started. Other
+calls are the pool's.
 """
 
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from stoker.clock import Clock
 from stoker.config import Settings
-from stoker.errors import ServiceNotProvidedException
+from stoker.errors import ServiceException, ServiceNotProvidedException
 from stoker.front_door.endpoints import Asked, Endpoint, Received
 from stoker.front_door.identity import CredentialScope, Identification, credential_scope
 from stoker.front_door.json_services import JsonEndpoint, JsonService, target_prefix
@@ -50,6 +50,11 @@ class Application:
             await send_answer(answer, request_id, send)
         except ClientGoneError:
             return
+        except asyncio.CancelledError:
+            # Only a server that stops cancels a request, when its grace is over. Passed on, it would be logged as a
+            # failure of ours, and the client would get a bare 500.
+            stopped = rest_error(ServiceException("The node was stopped before the call ended."), request_id)
+            await send_answer(stopped, request_id, send)
 
     async def _serve(self, scope: Scope, receive: Receive, request_id: str) -> WireAnswer:
         request = http_request(scope)

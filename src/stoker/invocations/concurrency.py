@@ -1,8 +1,8 @@
 """How many invocations may run at once: the account's limit per region, and what functions reserve of it.
 
 A reservation is a guarantee and a cap: nobody else gets it, and the function gets no more. Environments that are
-provisioned are places of their own: they are taken from the function's reservation, or else from what all share, and the
-calls that run on them are not counted here. Source: reference, control plane, 9, and invocation, 3.
+provisioned are places of their own: they are taken from the function's reservation, or else from what all share, and
+the calls that run on them are not counted here. Source: reference, control plane, 9, and invocation, 3.
 """
 
 from collections.abc import Iterator

@@ -29,6 +29,7 @@ class Cgroup:
         self._watch: LegacyMemoryWatch | UnifiedMemoryWatch | None = None
         self._exhausted = False
         self._oom_kills_seen = 0
+        self._peak_seen_bytes = 0
         self._legacy = {
             controller: root / name
             for controller, root in hierarchies.legacy.items()
@@ -82,7 +83,7 @@ class Cgroup:
         if "memory" in self._legacy:
             peak = self._files.read_number(self._legacy["memory"] / "memory.max_usage_in_bytes")
         elif self._unified is not None and "memory" in self._unified_controllers:
-            peak = self._files.read_number(self._unified / "memory.peak")
+            peak = self._unified_peak_bytes(self._unified)
         else:
             return None
         return -(-min(peak, self._memory_bytes) // MB)
@@ -100,7 +101,8 @@ class Cgroup:
         if "memory" in self._legacy:
             self._watch = LegacyMemoryWatch(self._legacy["memory"], self._memory_bytes, exhausted)
         elif self._unified is not None and "memory" in self._unified_controllers:
-            self._watch = UnifiedMemoryWatch(self._unified, self._files, self._memory_bytes, exhausted)
+            self._watch = watch = UnifiedMemoryWatch(self._unified, self._files, self._memory_bytes, exhausted)
+            watch.look()
 
     def ran_out_of_memory(self) -> bool:
         """Whether, since the last look, the watch rang or the kernel killed a process at its own limit."""
@@ -111,7 +113,10 @@ class Cgroup:
         elif self._unified is not None and "memory" in self._unified_controllers:
             kills = self._files.read_numbers(self._unified / "memory.events").get("oom_kill", 0)
         seen, self._oom_kills_seen = self._oom_kills_seen, kills
-        return exhausted or kills > seen
+        if exhausted or kills > seen:
+            self._peak_seen_bytes = self._memory_bytes
+            return True
+        return False
 
     def close(self) -> None:
         """Let go of every descriptor."""
@@ -151,6 +156,15 @@ class Cgroup:
             put(self._legacy["pids"] / "pids.max", str(processes_max))
         elif self._unified is not None and "pids" in self._unified_controllers:
             put(self._unified / "pids.max", str(processes_max))
+
+    def _unified_peak_bytes(self, group: Path) -> int:
+        try:
+            return self._files.read_number(group / "memory.peak")
+        except FileNotFoundError:
+            # Before Linux 5.19 (Ubuntu 22.04): the most that was seen at the end of an invocation.
+            current = self._files.read_number(group / "memory.current")
+            self._peak_seen_bytes = max(self._peak_seen_bytes, current)
+            return self._peak_seen_bytes
 
     def _set_frozen(self, *, is_frozen: bool) -> bool:
         if self._unified is not None:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SWEEP_LIMIT_S = 10.0
+MOVE_ROUNDS_MAX = 10
+# Where version 2 keeps the node itself, and whatever else was in the group in which it was started.
+LEAF = "stoker-node"
 _LEGACY_CONTROLLERS = ("memory", "cpu", "pids", "freezer")
 _UNIFIED_CONTROLLERS = frozenset({"memory", "cpu", "pids"})
 
@@ -59,7 +62,7 @@ def find_hierarchies(group: str) -> Hierarchies:
             if mountpoint is None:
                 continue
             if name == "":
-                unified, controllers = _unified_group(mountpoint / own.lstrip("/"), group)
+                unified, controllers = _unified_group(mountpoint, unified_parent(mountpoint, own), group)
             elif name in _LEGACY_CONTROLLERS:
                 with contextlib.suppress(OSError):
                     legacy[name] = _made(mountpoint / own.lstrip("/") / group)
@@ -89,35 +92,73 @@ def _made(path: Path) -> Path:
     return path
 
 
-def _unified_group(parent: Path, group: str) -> tuple[Path | None, frozenset[str]]:
+def unified_parent(mountpoint: Path, own: str) -> Path:
+    """Below which v2 group a process that is in `own` makes its groups: that one, unless a node moved it to a leaf."""
+    started_in = mountpoint / own.lstrip("/")
+    return started_in.parent if started_in.name == LEAF else started_in
+
+
+def usable_unified_controllers(mountpoint: Path, parent: Path) -> frozenset[str]:
+    """Those that groups below `parent` have or could be given. Raises OSError."""
+    if not os.access(parent / "cgroup.subtree_control", os.W_OK):
+        return _listed(parent / "cgroup.subtree_control")
+    usable = _listed(parent / "cgroup.controllers")
+    if all(os.access(group / "cgroup.subtree_control", os.W_OK) for group in _above(mountpoint, parent)):
+        usable |= _listed(mountpoint / "cgroup.controllers")
+    return usable
+
+
+def _unified_group(mountpoint: Path, parent: Path, group: str) -> tuple[Path | None, frozenset[str]]:
     try:
-        available = frozenset((parent / "cgroup.controllers").read_text().split()) & _UNIFIED_CONTROLLERS
-        if available:
+        wanted = usable_unified_controllers(mountpoint, parent)
+        if wanted - _listed(parent / "cgroup.subtree_control"):
+            # systemd gives the group of a login session only the controllers that somebody asked for before.
+            for above in _above(mountpoint, parent):
+                _enable(above, wanted)
             _move_processes_to_leaf(parent)
-            _enable(parent, available)
+        enabled = _enable(parent, wanted)
         path = _made(parent / group)
-        if available:
-            _enable(path, available)
+        return path, _enable(path, enabled)
     except OSError:
         # Not delegated to this user: without controllers it may still freeze and kill.
         with contextlib.suppress(OSError):
             return _made(parent / group), frozenset()
         return None, frozenset()
-    return path, available
 
 
-def _enable(group: Path, controllers: frozenset[str]) -> None:
-    (group / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(controllers)))
+def _above(mountpoint: Path, group: Path) -> list[Path]:
+    """The groups that `group` is in, from the outermost on."""
+    return [above for above in reversed(group.parents) if above.is_relative_to(mountpoint)]
+
+
+def _listed(file: Path) -> frozenset[str]:
+    return frozenset(file.read_text().split()) & _UNIFIED_CONTROLLERS
+
+
+def _enable(group: Path, controllers: frozenset[str]) -> frozenset[str]:
+    """Give the controllers to the groups below `group`; returns those that they then have. Raises OSError."""
+    file = group / "cgroup.subtree_control"
+    # One by one: a controller that cannot be had shall not cost the others.
+    for name in sorted(controllers - _listed(file)):
+        with contextlib.suppress(OSError):
+            file.write_text(f"+{name}")
+    return _listed(file) & controllers
 
 
 def _move_processes_to_leaf(group: Path) -> None:
     """cgroups(7), "no internal processes": a group, but the root, with controllers for its children holds none."""
     if not (group / "cgroup.type").exists():
         return
-    leaf = group / "stoker-node"
+    leaf = group / LEAF
     leaf.mkdir(exist_ok=True)
-    for pid in (group / "cgroup.procs").read_text().split():
-        (leaf / "cgroup.procs").write_text(pid)
+    # More than once: what is not moved yet may start another process.
+    for _ in range(MOVE_ROUNDS_MAX):
+        pids = (group / "cgroup.procs").read_text().split()
+        if not pids:
+            return
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                (leaf / "cgroup.procs").write_text(pid)
 
 
 def sweep(hierarchies: Hierarchies) -> int:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from stoker.sandbox.cgroup_hierarchies import unified_parent, usable_unified_controllers
 from stoker.sandbox.host_remedies import Lack, controller_lack, isolation_lack, memory_note
 
 PROBE = Path(__file__).parent / "host_probe.py"
@@ -173,8 +174,9 @@ def examine_control_groups() -> ControlGroupSupport:
         if name in mounts and name in own and _can_make_group(base := mounts[name] / own[name], "cgroup.procs"):
             controllers[name] = str(base)
     if "" in mounts and "" in own:
-        base = mounts[""] / own[""]
-        controllers |= {name: str(base) for name in _unified_controllers(base) if name not in controllers}
+        base = unified_parent(mounts[""], own[""])
+        usable = _unified_controllers(mounts[""], base)
+        controllers |= {name: str(base) for name in usable if name not in controllers}
     return ControlGroupSupport(_version(mounts), controllers)
 
 
@@ -209,16 +211,14 @@ def _own_groups(text: str) -> dict[str, str]:
     return own
 
 
-def _unified_controllers(base: Path) -> list[str]:
+def _unified_controllers(mountpoint: Path, base: Path) -> list[str]:
     """cgroup v2: those that groups below `base` have, or could be given. Freezing needs no controller."""
     if not _can_make_group(base, "cgroup.procs"):
         return []
     usable = ["freezer"] if _can_make_group(base, "cgroup.freeze") else []
     with contextlib.suppress(OSError):
-        enabled = (base / "cgroup.subtree_control").read_text().split()
-        if os.access(base / "cgroup.subtree_control", os.W_OK):
-            enabled += (base / "cgroup.controllers").read_text().split()
-        usable += [name for name in CONTROLLERS if name in enabled]
+        given = usable_unified_controllers(mountpoint, base)
+        usable += [name for name in CONTROLLERS if name in given]
     return usable
 
 

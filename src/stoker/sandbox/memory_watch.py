@@ -89,7 +89,10 @@ class LegacyMemoryWatch:
 
 
 class UnifiedMemoryWatch:
-    """Version 2. Source: the kernel's cgroup-v2.rst, `memory.high` and `memory.events` (changes wake a poll)."""
+    """Version 2. Source: the kernel's cgroup-v2.rst, `memory.high` and `memory.events` (changes wake a poll).
+
+    It begins with the first `look`, which may call `on_exhausted` at once.
+    """
 
     def __init__(self, group: Path, files: CgroupFiles, memory_bytes: int, on_exhausted: Callable[[], None]) -> None:
         self._group = group
@@ -100,14 +103,14 @@ class UnifiedMemoryWatch:
         self._poll.register(files.descriptor(group / "memory.events", os.O_RDONLY), select.EPOLLPRI)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._poll.fileno(), self._ring)
-        self._look()
 
     def _ring(self) -> None:
         self._poll.poll(0)
         self._files.read(self._group / "memory.events")
-        self._look()
+        self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Declare the memory exhausted, or set the next mark. Raises OSError."""
         used = self._files.read_number(self._group / "memory.current")
         cache = self._files.read_numbers(self._group / "memory.stat").get("file", 0)
         room = self._memory_bytes - max(used - cache, 0)

@@ -187,10 +187,18 @@ def _become_nobody(outside_uid: int, is_privileged: bool) -> None:
         outside_gid = outside_uid
     else:
         outside_uid = outside_gid = 0
-    sc.unshare(sc.CLONE_NEWUSER)
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{INSIDE_UID} {outside_uid} 1")
-    _write("/proc/self/gid_map", f"{INSIDE_GID} {outside_gid} 1")
+    try:
+        sc.unshare(sc.CLONE_NEWUSER)
+    except OSError:
+        # The host forbids user namespaces to everybody (user.max_user_namespaces=0, or a kernel without them). As root
+        # they are the second wall, not the first: the identity stays the outside one, which owns nothing, and without
+        # capabilities, set-uid programs and new privileges this process can do no more than in a namespace of its own.
+        if not is_privileged:
+            raise
+    else:
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"{INSIDE_UID} {outside_uid} 1")
+        _write("/proc/self/gid_map", f"{INSIDE_GID} {outside_gid} 1")
     sc.drop_capabilities()
     sc.prctl(sc.PR_SET_DUMPABLE, 0)
     # After the identity: the kernel forgets this setting when the identity changes.
