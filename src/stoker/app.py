@@ -24,6 +24,7 @@ from stoker.database.engine import Database, database_url
 from stoker.database.errors import DatabaseError, DataDirectoryError
 from stoker.database.lock import DataDirectoryLock
 from stoker.environments.host_memory import HostMemory
+from stoker.environments.maker import EnvironmentMaker
 from stoker.environments.planner import Planner
 from stoker.environments.pool import EnvironmentPool
 from stoker.environments.provisioned import ProvisionedConcurrency
@@ -104,10 +105,7 @@ async def serve(settings: Settings) -> None:
 
         planner = Planner(code_store, layer_trees, runtimes, fresh=settings.fresh, on_host=maker.isolation == "plain")
         environments = EnvironmentPool(
-            maker=maker,
-            planner=planner.plan,
-            log_store=log_store,
-            clock=clock,
+            maker=EnvironmentMaker(maker, planner.plan, log_store, clock),
             background=background,
             host_memory=HostMemory(settings.memory_reserve_mb),
             scaling_rate=ScalingRate(settings.scale_out_environments_per_10_s),

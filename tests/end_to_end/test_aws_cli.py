@@ -142,8 +142,11 @@ def test_logs_are_followed_with_the_calls_that_logs_tail_makes(
 
 @pytest.fixture(scope="module")
 def aws_2() -> str:
-    """The second major release of the AWS CLI, the first to have `logs tail`; it cannot be installed with pip."""
-    for command in filter(None, (str(Path(sys.executable).with_name("aws")), shutil.which("aws"))):
+    """The second major release of the AWS CLI, the first to have `logs tail`: Debian has it, pip does not."""
+    candidates = (str(Path(sys.executable).with_name("aws")), "/usr/bin/aws", shutil.which("aws"))
+    for command in filter(None, candidates):
+        if not Path(command).exists():
+            continue
         version = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60).stdout
         if version.startswith("aws-cli/2"):
             return command
@@ -155,8 +158,10 @@ def test_logs_tail_shows_what_was_and_follows_what_comes(
 ) -> None:
     name = deploy(None, PRINTING, handler="index.handler")
     invoke(lambda_client, name, "before")
-    tail = [aws_2, "logs", "tail", f"/aws/lambda/{name}", "--since", "5m"]
-    options: dict[str, Any] = {"env": aws_environment(platform), "cwd": tmp_path, "text": True}
+    tail = [aws_2, "--endpoint-url", platform.endpoint, "logs", "tail", f"/aws/lambda/{name}", "--since", "5m"]
+    # Into a pipe it would keep lines back until there are many.
+    environment = aws_environment(platform) | {"PYTHONUNBUFFERED": "1"}
+    options: dict[str, Any] = {"env": environment, "cwd": tmp_path, "text": True}
     once = subprocess.run(tail, capture_output=True, timeout=60, check=True, **options).stdout
     assert once.count("said before") == 1
     assert [kind for kind in ("INIT_START", "START", "END", "REPORT") if f" {kind} " in once] == [

@@ -307,3 +307,22 @@ def test_an_init_of_more_than_ten_seconds_is_run_again_under_the_functions_timeo
     assert_report(at_last)
     assert_init_reports(logs_client, long, ("init", "timeout"))
     assert invoke(lambda_client, long, {"is": "warm"}).value == {"is": "warm"}
+
+
+def test_what_is_printed_and_what_is_logged_keep_their_order(
+    lambda_client: Any, logs_client: Any, deploy: Deploy
+) -> None:
+    source = (
+        "import logging, sys\n"
+        "log = logging.getLogger()\n"
+        "def handler(event, context):\n"
+        "    for number in range(50):\n"
+        "        print('printed', number)\n"
+        "        log.warning('logged %d', number)\n"
+        "        print('complained', number, file=sys.stderr)\n"
+    )
+    name = deploy(None, {"index.py": source}, handler="index.handler")
+    invoke(lambda_client, name)
+    kinds = ("printed", "[WARNING]", "complained")
+    shown = [line.strip().split("\t")[-1] for line in log_messages(logs_client, name) if line.startswith(kinds)]
+    assert shown == [f"{what} {number}" for number in range(50) for what in ("printed", "logged", "complained")]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoker.errors import TooManyRequestsException
-from stoker.functions.records import Function, FunctionVersion
+from stoker.functions.records import Function, FunctionKey, FunctionVersion
 from stoker.invocations.concurrency import Concurrency
 from tests.functions.test_store import new_function
 
@@ -26,6 +26,10 @@ def note(concurrency: Concurrency, name: str, reserved: int | None) -> Function:
     function = replace(new_function(name), reserved_concurrency=reserved)
     concurrency.note(function.key, function)
     return function
+
+
+def key(name: str) -> FunctionKey:
+    return new_function(name).key
 
 
 def capacity(concurrency: Concurrency, version: FunctionVersion) -> tuple[int, str]:
@@ -103,8 +107,44 @@ def test_a_function_deleted_while_it_runs_gives_its_reservation_back_at_once_and
     assert capacity(concurrency, versions["g"]) == (9, OF_ACCOUNT)
 
 
+def test_provisioned_places_are_taken_from_what_all_share() -> None:
+    # invocation, 3
+    concurrency, versions = with_functions(10, f=None, g=None)
+    concurrency.provision(key("f"), 4)
+    assert capacity(concurrency, versions["f"]) == (6, OF_ACCOUNT)
+    assert capacity(concurrency, versions["g"]) == (6, OF_ACCOUNT)
+    concurrency.provision(key("f"), 1)
+    assert capacity(concurrency, versions["g"]) == (9, OF_ACCOUNT)
+
+
+def test_provisioned_places_are_taken_from_the_reservation_if_there_is_one() -> None:
+    concurrency, versions = with_functions(10, f=5, g=None)
+    concurrency.provision(key("f"), 3)
+    assert capacity(concurrency, versions["f"]) == (2, OF_FUNCTION)
+    assert capacity(concurrency, versions["g"]) == (5, OF_ACCOUNT)
+    note(concurrency, "f", None)
+    assert capacity(concurrency, versions["g"]) == (7, OF_ACCOUNT)
+    note(concurrency, "f", 3)
+    assert capacity(concurrency, versions["f"]) == (0, OF_FUNCTION)
+    assert capacity(concurrency, versions["g"]) == (7, OF_ACCOUNT)
+
+
+def test_places_that_are_still_in_use_when_their_function_is_deleted_are_given_back_later() -> None:
+    concurrency, versions = with_functions(10, f=None, g=None)
+    concurrency.provision(key("f"), 4)
+    concurrency.note(key("f"), None)
+    concurrency.provision(key("f"), 1)
+    assert capacity(concurrency, versions["g"]) == (9, OF_ACCOUNT)
+    concurrency.provision(key("f"), 0)
+    assert capacity(concurrency, versions["g"]) == (10, OF_ACCOUNT)
+
+
 STEPS = st.lists(
-    st.tuples(st.sampled_from("fgh"), st.sampled_from(["start", "end", "delete", None, 0, 1, 2, 5])), max_size=40
+    st.tuples(
+        st.sampled_from("fgh"),
+        st.sampled_from(["start", "end", "delete", "provision", "withdraw", None, 0, 1, 2, 5]),
+    ),
+    max_size=40,
 )
 
 
@@ -124,7 +164,9 @@ def test_whatever_happens_all_places_are_there_again_in_the_end(steps: list[tupl
             if running[name]:
                 running[name].pop().close()
         elif step == "delete":
-            concurrency.note(new_function(name).key, None)
+            concurrency.note(key(name), None)
+        elif step in ("provision", "withdraw"):
+            concurrency.provision(key(name), 2 if step == "provision" else 0)
         else:
             assert step is None or isinstance(step, int)
             note(concurrency, name, step)
@@ -133,4 +175,5 @@ def test_whatever_happens_all_places_are_there_again_in_the_end(steps: list[tupl
             place.close()
     for name in versions:
         note(concurrency, name, None)
+        concurrency.provision(key(name), 0)
     assert capacity(concurrency, versions["f"]) == (10, OF_ACCOUNT)

@@ -34,7 +34,7 @@ async def test_an_invocation_is_logged_in_order(store: LogStore, clock: StillClo
 async def test_a_frame_with_an_unbelievable_time_gets_ours(store: LogStore, clock: StillClock, logs: Logs) -> None:
     log = EnvironmentLog(store, clock, GROUP, STREAM)
     framed = log.framed_reader()
-    for microseconds in (0, 2**64 - 1, int((NOON_S - 60) * 1_000_000)):
+    for microseconds in (int((NOON_S - 60) * 1_000_000), 0, 2**64 - 1):
         framed.feed(struct.pack(">IIQ", 0xA55A0003, 1, microseconds) + b"x")
     now_ms = int(NOON_S * 1000)
     assert sorted(time for time, _ in await events_of(logs)) == [now_ms - 60_000, now_ms, now_ms]
@@ -67,3 +67,12 @@ def test_stream_names_say_day_version_and_in_a_shared_group_the_function() -> No
     assert re.fullmatch(r"2026/01/01/\[\$LATEST\][0-9a-f]{32}", own)
     shared = new_stream_name(NOON_S, "f", "7", "/company/all")
     assert re.fullmatch(r"2026/01/01/f\[7\][0-9a-f]{32}", shared)
+
+
+async def test_events_keep_the_order_in_which_they_were_written(store: LogStore, clock: StillClock, logs: Logs) -> None:
+    log = EnvironmentLog(store, clock, GROUP, STREAM)
+    framed = log.framed_reader()
+    # Printed, then logged: the frame was made a moment before the first line was read.
+    frame = struct.pack(">IIQ", 0xA55A0003, 6, int((NOON_S - 0.005) * 1_000_000)) + b"logged"
+    framed.feed(b"printed\n" + frame + b"printed again\n")
+    assert [message for _, message in await events_of(logs)] == ["printed\n", "logged\n", "printed again\n"]

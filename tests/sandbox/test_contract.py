@@ -38,9 +38,9 @@ def exits() -> Exits:
 async def test_output_exit_status_and_signal_are_told(maker: SandboxMaker, spec: SandboxSpec, exits: Exits) -> None:
     sandbox = await maker.make(spec, shell("echo hello; exit 7"), exits)
     assert await exits.wait() == Exit(RUNTIME, 7, None)
-    assert await printed(sandbox.pipes, "hello\n") == "hello\n"
+    assert await printed(sandbox.output, "hello\n") == "hello\n"
     sandbox.start(shell(SLEEP, "second"))
-    await printed(sandbox.pipes, "started")
+    await printed(sandbox.output, "started")
     sandbox.signal("second", signal.SIGTERM)
     assert await exits.wait() == Exit("second", None, signal.SIGTERM)
     sandbox.signal("second", signal.SIGTERM)
@@ -50,28 +50,28 @@ async def test_output_exit_status_and_signal_are_told(maker: SandboxMaker, spec:
 async def test_a_reset_ends_every_process_and_keeps_tmp(maker: SandboxMaker, spec: SandboxSpec, exits: Exits) -> None:
     tmp = "${TMPDIR:-/tmp}"
     sandbox = await maker.make(spec, shell(f"({TICK}) & echo kept > {tmp}/file; {SLEEP}"), exits)
-    await printed(sandbox.pipes, "started")
-    await printed(sandbox.pipes, "tick")
+    await printed(sandbox.output, "started")
+    await printed(sandbox.output, "tick")
     async with asyncio.timeout(LIMIT_S):
         await sandbox.reset()
-    _discard(sandbox.pipes.stdout)
+    _discard(sandbox.output)
     sandbox.start(shell(f"sleep 0.1; cat {tmp}/file; exec sleep 100", "second"))
-    assert await printed(sandbox.pipes, "kept\n") == "kept\n"
+    assert await printed(sandbox.output, "kept\n") == "kept\n"
 
 
 async def test_a_frozen_sandbox_stands_still_and_goes_on_when_thawed(
     maker: SandboxMaker, spec: SandboxSpec, exits: Exits
 ) -> None:
     sandbox = await maker.make(spec, shell(TICK), exits)
-    await printed(sandbox.pipes, "tick")
+    await printed(sandbox.output, "tick")
     sandbox.freeze()
     await asyncio.sleep(0.1)
-    _discard(sandbox.pipes.stdout)
+    _discard(sandbox.output)
     await asyncio.sleep(0.2)
     with pytest.raises(BlockingIOError):
-        os.read(sandbox.pipes.stdout, 1)
+        os.read(sandbox.output, 1)
     sandbox.thaw()
-    await printed(sandbox.pipes, "tick")
+    await printed(sandbox.output, "tick")
 
 
 def _discard(descriptor: int) -> None:
@@ -87,7 +87,7 @@ async def test_a_kill_ends_it_even_twice_and_even_frozen(
     maker: SandboxMaker, spec: SandboxSpec, exits: Exits, is_frozen: bool
 ) -> None:
     sandbox = await maker.make(spec, shell(SLEEP), exits)
-    await printed(sandbox.pipes, "started")
+    await printed(sandbox.output, "started")
     if is_frozen:
         sandbox.freeze()
     sandbox.kill()
@@ -108,7 +108,7 @@ async def test_leaving_the_maker_ends_what_still_runs(tmp_path: Path, spec: Sand
     for maker in (PlainSandboxes(data), NamespaceSandboxes(data, data / "code")):
         async with asyncio.timeout(LIMIT_S), maker:
             sandbox = await maker.make(spec, shell(SLEEP), exits)
-            await printed(sandbox.pipes, "started")
+            await printed(sandbox.output, "started")
         ends = [await exits.wait() for _ in range(exits.count)]
         assert ends[-1].name == SANDBOX
 
@@ -124,4 +124,4 @@ async def test_the_runtime_api_socket_is_reached_from_inside(
         connection, _ = await loop.sock_accept(sandbox.listener)
         with connection:
             await loop.sock_sendall(connection, b"hello")
-            assert await printed(sandbox.pipes, "hello") == "hello"
+            assert await printed(sandbox.output, "hello") == "hello"

@@ -75,7 +75,7 @@ async def test_a_program_that_cannot_be_started_ends_as_a_shell_would_have_it(
 async def test_a_launcher_that_was_killed_is_replaced(maker: NamespaceSandboxes, spec: SandboxSpec) -> None:
     exits = Exits()
     sandbox = await maker.make(spec, shell("echo started; sleep 100"), exits)
-    await printed(sandbox.pipes, "started")
+    await printed(sandbox.output, "started")
     assert sandbox.launcher is not None
     os.kill(sandbox.launcher.pid, 9)
     async with asyncio.timeout(10):

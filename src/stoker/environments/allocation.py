@@ -20,7 +20,8 @@ from stoker.supervision import Background
 
 log = logging.getLogger("stoker.environments")
 
-# How many of one allocation start side by side: the kernel makes each wait (decision 0020), mostly for nothing.
+# How many of one allocation start side by side: one alone mostly waits for the kernel (decision 0020); more than these
+# are not ready sooner, and calls would wait longer for a processor.
 STARTS_AT_ONCE = 8
 # After a start that failed, and after an environment that soon ended by itself; each time twice as long.
 PAUSE_FIRST_S = 0.5

@@ -191,7 +191,7 @@ class Environment:
     async def _make(self, process: ProcessSpec) -> None:
         self._sandbox = await self._maker.make(self.plan.sandbox, process, self._on_exit)
         self._sandbox.set_cpu(max(self._vcpus, INIT_VCPUS_MIN))
-        self._output = Output(self._sandbox.pipes, self._log)
+        self._output = Output(self._sandbox.output, self._log)
         await self._api.start(self._sandbox.listener)
 
     async def _init_again(self, deadline_s: float) -> _Ended | None:

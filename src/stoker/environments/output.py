@@ -4,78 +4,71 @@ import asyncio
 import os
 
 from stoker.logs.environment_log import EnvironmentLog
-from stoker.logs.readers import FramedReader, LineReader
-from stoker.sandbox.sandbox import Pipes
 
 READ_BYTES = 65536
-# A writer may fill a pipe as fast as it is emptied: enough for what one pipe holds, then on with the invocation.
+# A writer may fill the pipe as fast as it is emptied: enough for what the pipe holds, then on with the invocation.
 DRAIN_READS_MAX = 16
 
 
 class Output:
-    """The three pipes of a sandbox. Owns their descriptors until `close`.
+    """The pipe of a sandbox. Owns its descriptor until `close`.
 
-    When the log cannot keep up the pipes are left unread: they fill, and the function that prints waits, nobody else.
+    When the log cannot keep up the pipe is left unread: it fills, and the function that prints waits, nobody else.
     """
 
-    def __init__(self, pipes: Pipes, log: EnvironmentLog) -> None:
+    def __init__(self, descriptor: int, log: EnvironmentLog) -> None:
+        self._descriptor = descriptor
         self._log = log
+        # What is no frame is read as lines: `print` and a logger share the pipe.
+        self._reader = log.framed_reader()
         self._loop = asyncio.get_running_loop()
-        self._readers: dict[int, LineReader | FramedReader] = {
-            pipes.stdout: log.line_reader(),
-            pipes.stderr: log.line_reader(),
-            pipes.telemetry: log.framed_reader(),
-        }
-        self._ended: set[int] = set()
+        self._has_ended = False
         self._is_paused = False
-        self._listen()
+        self._loop.add_reader(descriptor, self._readable)
 
     def drain(self) -> None:
         """Take all that was printed up to now, so that it stands before the platform's next line."""
-        for descriptor in self._readers:
-            for _ in range(DRAIN_READS_MAX):
-                if not self._read(descriptor):
-                    break
+        for _ in range(DRAIN_READS_MAX):
+            if not self._read():
+                break
 
     def close(self) -> None:
-        """Take the last of it and let go of the descriptors."""
+        """Take the last of it and let go of the descriptor. Closing twice is fine."""
+        if self._descriptor < 0:
+            return
         self.drain()
-        self._pause()
-        for descriptor, reader in self._readers.items():
-            os.close(descriptor)
-            self._log.close_reader(reader)
-        self._readers.clear()
+        self._is_paused = True
+        self._loop.remove_reader(self._descriptor)
+        os.close(self._descriptor)
+        self._descriptor = -1
+        self._log.close_reader(self._reader)
 
-    def _readable(self, descriptor: int) -> None:
-        self._read(descriptor)
+    def _readable(self) -> None:
+        self._read()
         if self._log.is_full and not self._is_paused:
-            self._pause()
+            self._is_paused = True
+            self._loop.remove_reader(self._descriptor)
             self._log.when_room(self._resume)
 
-    def _read(self, descriptor: int) -> bool:
+    def _read(self) -> bool:
+        if self._has_ended:
+            return False
         try:
-            data = os.read(descriptor, READ_BYTES)
+            data = os.read(self._descriptor, READ_BYTES)
         except BlockingIOError:
             return False
         if not data:
-            self._ended.add(descriptor)
-            self._loop.remove_reader(descriptor)
+            self._has_ended = True
+            self._loop.remove_reader(self._descriptor)
             return False
-        self._readers[descriptor].feed(data)
+        self._reader.feed(data)
         return True
 
-    def _listen(self) -> None:
-        for descriptor in self._readers.keys() - self._ended:
-            self._loop.add_reader(descriptor, self._readable, descriptor)
-
-    def _pause(self) -> None:
-        self._is_paused = True
-        for descriptor in self._readers:
-            self._loop.remove_reader(descriptor)
-
     def _resume(self) -> None:
+        if self._descriptor < 0 or self._has_ended:
+            return
         if self._log.is_full:
             self._log.when_room(self._resume)
             return
         self._is_paused = False
-        self._listen()
+        self._loop.add_reader(self._descriptor, self._readable)

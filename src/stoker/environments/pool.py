@@ -7,24 +7,19 @@ have an owner (`provisioned.py`): here they are only started, frozen and ended.
 
 import asyncio
 import contextlib
-import itertools
 import logging
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from stoker.clock import Clock
-from stoker.environments.environment import Environment, EnvironmentPlan
+from stoker.environments.environment import Environment
 from stoker.environments.group import Group
 from stoker.environments.host_memory import HostMemory
+from stoker.environments.maker import EnvironmentMaker, OnGone
 from stoker.environments.scaling_rate import ScalingRate
 from stoker.environments.variables import Initialization, may_fork
 from stoker.errors import LambdaError, ServiceException, TooManyRequestsException
 from stoker.functions.records import FunctionVersion
-from stoker.logs.environment_log import EnvironmentLog, new_stream_name
-from stoker.logs.records import LogGroupName
-from stoker.logs.store import LogStore
-from stoker.sandbox.sandbox import SandboxError, SandboxMaker
+from stoker.sandbox.sandbox import SandboxError
 from stoker.supervision import Background, supervise
 
 log = logging.getLogger("stoker.environments")
@@ -33,19 +28,13 @@ log = logging.getLogger("stoker.environments")
 START_TRIES = 2
 NO_ENVIRONMENT = "An execution environment could not be started."
 
-Planner = Callable[[FunctionVersion, str, str, Initialization], Awaitable[EnvironmentPlan]]
-OnGone = Callable[[Environment], None]
-
 
 class EnvironmentPool:
     """`lease` is the way in. `run_housekeeping` must run beside it; `close` ends every environment."""
 
     def __init__(
         self,
-        maker: SandboxMaker,
-        planner: Planner,
-        log_store: LogStore,
-        clock: Clock,
+        maker: EnvironmentMaker,
         background: Background,
         host_memory: HostMemory,
         scaling_rate: ScalingRate,
@@ -53,9 +42,6 @@ class EnvironmentPool:
         freeze_after_s: float,
     ) -> None:
         self._maker = maker
-        self._planner = planner
-        self._log_store = log_store
-        self._clock = clock
         self._background = background
         self._host_memory = host_memory
         self._scaling_rate = scaling_rate
@@ -67,9 +53,7 @@ class EnvironmentPool:
         self._all: set[Environment] = set()
         self._prepared: set[tuple[str, bool]] = set()
         self._closing: set[asyncio.Task[None]] = set()
-        self._numbers = itertools.count(1)
         self._idle_changed = asyncio.Event()
-        self._name_prefix = secrets.token_hex(3)
 
     @property
     def count(self) -> int:
@@ -99,16 +83,7 @@ class EnvironmentPool:
         key = (version.runtime, may_fork(version))
         if key not in self._prepared:
             self._prepared.add(key)
-            self._background.start(self._prepare(version), f"preparation of {version.runtime}")
-
-    async def _prepare(self, version: FunctionVersion) -> None:
-        try:
-            plan = await self._planner(version, "prepare", "", "on-demand")
-            if plan.process is not None:
-                await self._maker.prepare(plan.build, fork=plan.process.fork)
-        except (LambdaError, SandboxError) as error:
-            # The first invocation will try again and tell its caller.
-            log.warning("%s could not be prepared: %s", version.runtime, error)
+            self._background.start(self._maker.prepare(version), f"preparation of {version.runtime}")
 
     def drain(self, version: FunctionVersion) -> None:
         """`version` was replaced or deleted: its idle environments end now, busy ones after their invocation."""
@@ -232,7 +207,7 @@ class EnvironmentPool:
 
     async def _started(self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone) -> Environment:
         for left in reversed(range(START_TRIES)):
-            environment = await self._new(version, initialization, on_gone)
+            environment = await self._maker.make(version, initialization, on_gone)
             self._all.add(environment)
             try:
                 await environment.start()
@@ -245,14 +220,6 @@ class EnvironmentPool:
             else:
                 return environment
         raise AssertionError
-
-    async def _new(self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone) -> Environment:
-        group = LogGroupName(version.account_id, version.region, version.logging.log_group)
-        stream = new_stream_name(self._clock.now_s(), version.name, version.version, group.name)
-        name = f"{self._name_prefix}-{next(self._numbers)}"
-        plan = await self._planner(version, name, stream, initialization)
-        environment_log = EnvironmentLog(self._log_store, self._clock, group, stream)
-        return Environment(plan, self._maker, environment_log, self._clock, on_gone)
 
     def _give_back(self, group: Group, environment: Environment) -> None:
         if not environment.is_usable:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from stoker.functions.records import FunctionKey
 
 PERIOD_S = 10.0
-# Full buckets are as good as none; they are thrown away when there are this many.
-BUCKETS_MAX = 1024
+# Full buckets are as good as none; they are thrown away when there are this many, or twice as many as were left then.
+BUCKETS_KEPT = 1024
 
 
 @dataclass(slots=True)
@@ -25,6 +25,7 @@ class ScalingRate:
     def __init__(self, environments_per_10_s: int) -> None:
         self._size = environments_per_10_s
         self._buckets: dict[FunctionKey, _Bucket] = {}
+        self._buckets_max = BUCKETS_KEPT
 
     def take(self, key: FunctionKey, now_s: float) -> bool:
         """Whether the function may start another environment at `now_s`, which then counts as started."""
@@ -43,7 +44,8 @@ class ScalingRate:
         return min(self._size, bucket.tokens + (now_s - bucket.filled_s) * self._size / PERIOD_S)
 
     def _forget_full(self, now_s: float) -> None:
-        if len(self._buckets) >= BUCKETS_MAX:
+        if len(self._buckets) >= self._buckets_max:
             self._buckets = {
                 key: bucket for key, bucket in self._buckets.items() if self._tokens_at(bucket, now_s) < self._size
             }
+            self._buckets_max = max(BUCKETS_KEPT, 2 * len(self._buckets))

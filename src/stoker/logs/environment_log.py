@@ -37,6 +37,7 @@ class EnvironmentLog:
         self._clock = clock
         self._readers: list[LineReader | FramedReader] = []
         self._tail: bytearray | None = None
+        self._last_ms = 0
         self.group = group
         self.stream = stream
         self._output = self.line_reader()
@@ -91,6 +92,9 @@ class EnvironmentLog:
         now_ms = int(self._clock.now_s() * 1000)
         if timestamp_ms is None or abs(timestamp_ms - now_ms) > BELIEVED_TIME_MS:
             timestamp_ms = now_ms
+        # What a frame says about its time may be earlier than what was read, and so timed, before it: the order in which
+        # things were written counts for more than the last millisecond.
+        timestamp_ms = self._last_ms = max(timestamp_ms, self._last_ms)
         # PostgreSQL's text cannot hold the NUL character.
         text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
         self._store.append(self.group, self.stream, timestamp_ms, text)

@@ -1,5 +1,6 @@
 """What to type when a host refuses something that a sandbox wants."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,12 @@ _CONSEQUENCES = {
     "freezer": "idle environments are not frozen, so background work goes on between invocations",
 }
 
+_IN_A_SCOPE = "systemd-run --user --scope -p Delegate=yes stoker up"
 _DELEGATE = (
     "sudo mkdir -p /etc/systemd/system/user@.service.d && "
     "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | "
     "sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload, "
-    "log in again, then: systemd-run --user --scope -p Delegate=yes stoker up"
+    f"log in again, then: {_IN_A_SCOPE}"
 )
 
 
@@ -54,17 +56,30 @@ def _isolation_remedy(is_root: bool) -> str:
 
 def controller_lack(controller: str, version: str, is_root: bool) -> Lack:
     """A controller cannot be used: what that costs, and how to get it."""
-    return Lack(f"cgroup controller {controller}", _CONSEQUENCES[controller], _controller_remedy(version, is_root))
+    return Lack(
+        f"cgroup controller {controller}", _CONSEQUENCES[controller], _controller_remedy(controller, version, is_root)
+    )
 
 
-def _controller_remedy(version: str, is_root: bool) -> str:
+def _controller_remedy(controller: str, version: str, is_root: bool) -> str:
     if version == "none":
         return "mount -t cgroup2 none /sys/fs/cgroup (in a container: start it with --privileged)"
     if is_root:
         return "mount -o remount,rw /sys/fs/cgroup (in a container: start it with --privileged)"
     if version == "v2":
-        return _DELEGATE
+        return _IN_A_SCOPE if _is_delegated(controller) else _DELEGATE
     return "run as root: sudo stoker up (cgroup v1 cannot be delegated safely)"
+
+
+def _is_delegated(controller: str) -> bool:
+    """Whether systemd's manager of this user has the controller (by default since systemd 252: memory, pids, cpu)."""
+    uid = os.getuid()
+    file = Path(f"/sys/fs/cgroup/user.slice/user-{uid}.slice/user@{uid}.service/cgroup.controllers")
+    try:
+        # Freezing needs no controller (cgroup v2).
+        return controller in {"freezer", *file.read_text().split()}
+    except OSError:
+        return False
 
 
 def memory_note(version: str) -> list[Lack]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from stoker.sandbox import launcher_process as lp
 from stoker.sandbox.cgroup import Cgroup
-from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, Pipes, ProcessSpec, SandboxError, SandboxSpec
+from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec
 
 log = logging.getLogger("stoker.sandbox")
 
@@ -31,13 +31,13 @@ class NamespaceSandbox:
         slot: int,
         group: Cgroup,
         control: socket.socket,
-        pipes: Pipes,
+        output: int,
         release: Callable[["NamespaceSandbox"], None],
     ) -> None:
         """`release` is called when nothing of the sandbox is left."""
         self.name = name
         self.slot = slot
-        self.pipes = pipes
+        self.output = output
         self.runtime_api = RUNTIME_API
         self.task_directory = "/var/task"
         self.listener: socket.socket = socket.socket()
@@ -48,6 +48,7 @@ class NamespaceSandbox:
         self._release = release
         self._pid = 0
         self._pidfd = -1
+        self._peak_seen_mb = 0
         loop = asyncio.get_running_loop()
         self._prepared: asyncio.Future[None] = loop.create_future()
         self._ready: asyncio.Future[None] = loop.create_future()
@@ -204,12 +205,16 @@ class NamespaceSandbox:
             self._order({"command": "signal all", "signal": number})
 
     def _peak_of_processes_mb(self) -> int:
-        """Where no control group counts: the largest resident sizes of the processes started here, added up."""
+        """Where no control group counts: the largest resident sizes of the processes started here, added up.
+
+        The most that was seen: a process that crashed has no size any more.
+        """
         peak_kb = 0
         with contextlib.suppress(OSError, ValueError, IndexError):
             for pid in Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split():
                 peak_kb += int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0])
-        return -(-peak_kb // 1024)
+        self._peak_seen_mb = max(self._peak_seen_mb, -(-peak_kb // 1024))
+        return self._peak_seen_mb
 
     def _died(self) -> None:
         self._readable()
@@ -235,10 +240,9 @@ class NamespaceSandbox:
                 future.set_exception(SandboxError(text))
                 future.exception()  # perhaps nobody waits
 
-    def close_pipes(self) -> None:
-        """Once their last bytes were read."""
-        for descriptor in (self.pipes.stdout, self.pipes.stderr, self.pipes.telemetry):
-            os.close(descriptor)
+    def close_output(self) -> None:
+        """For a sandbox whose output nobody reads."""
+        os.close(self.output)
 
 
 def _ignore_exit(end: Exit) -> None:

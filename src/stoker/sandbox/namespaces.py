@@ -17,7 +17,7 @@ from stoker.sandbox import launcher_process as lp
 from stoker.sandbox.cgroup import Cgroup
 from stoker.sandbox.namespace_sandbox import RUNTIME_API, RUNTIME_API_PORT, NamespaceSandbox, order_to_start
 from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, LAUNCHER, root_recipe
-from stoker.sandbox.sandbox import OnExit, Pipes, ProcessSpec, SandboxError, SandboxSpec
+from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec
 
 log = logging.getLogger("stoker.sandbox")
 
@@ -118,8 +118,9 @@ class NamespaceSandboxes:
         name = f"{slot}-{next(self._numbers)}"
         group = Cgroup(self._hierarchies, name, PROCESSES_MAX)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pipes, writers = _pipes()
-        sandbox = NamespaceSandbox(name, slot, group, ours, pipes, self._release)
+        output, writer = _pipe()
+        writers = [writer]
+        sandbox = NamespaceSandbox(name, slot, group, ours, output, self._release)
         self._sandboxes.add(sandbox)
         try:
             try:
@@ -150,7 +151,7 @@ class NamespaceSandboxes:
         # Not at once: the function that took the last one is just starting.
         await asyncio.sleep(REFILL_AFTER_S)
         blanks = self._blanks.setdefault((build.name, fork), [])
-        # Those that ended by themselves, with their launcher for one, still hold groups, pipes and a slot.
+        # Those that ended by themselves, with their launcher for one, still hold groups, a pipe and a slot.
         for blank in [blank for blank in blanks if not blank.is_alive]:
             blanks.remove(blank)
             await self._discard(blank)
@@ -163,7 +164,7 @@ class NamespaceSandboxes:
     async def _discard(self, sandbox: NamespaceSandbox) -> None:
         sandbox.abandon()
         await sandbox.wait_closed()
-        sandbox.close_pipes()
+        sandbox.close_output()
 
     def _release(self, sandbox: NamespaceSandbox) -> None:
         if sandbox in self._sandboxes:
@@ -237,11 +238,8 @@ def _as_sandbox_error(error: BaseException) -> BaseException:
             return error
 
 
-def _pipes() -> tuple[Pipes, list[int]]:
-    readers, writers = [], []
-    for _ in range(3):
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(reader, False)
-        readers.append(reader)
-        writers.append(writer)
-    return Pipes(*readers), writers
+def _pipe() -> tuple[int, int]:
+    """(the node's end, the sandbox's end)"""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(reader, False)
+    return reader, writer

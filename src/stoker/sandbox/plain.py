@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stoker.runtimes.records import RuntimeBuild
-from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, Pipes, ProcessSpec, SandboxError, SandboxSpec
+from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec
 
 # Only what a process cannot do without: the node's own variables are not the function's business.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -39,25 +39,19 @@ class PlainSandbox:
         self.listener.setblocking(False)
         self.runtime_api = f"127.0.0.1:{self.listener.getsockname()[1]}"
         self.task_directory = str(spec.task)
-        readers, self._writers = [], []
-        for _ in range(3):
-            reader, writer = os.pipe2(os.O_CLOEXEC)
-            os.set_blocking(reader, False)
-            readers.append(reader)
-            self._writers.append(writer)
-        self.pipes = Pipes(*readers)
+        self.output, self._writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self.output, False)
 
     def start(self, process: ProcessSpec) -> None:
-        stdout, stderr, telemetry = self._writers
         try:
             started = subprocess.Popen(
                 process.argv,
                 stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                pass_fds=(telemetry,),
+                stdout=self._writer,
+                stderr=self._writer,
+                pass_fds=(self._writer,),
                 cwd=self._spec.task,
-                env=self._environment(process.environment, telemetry),
+                env=self._environment(process.environment),
                 start_new_session=True,
             )
         except OSError as error:
@@ -68,7 +62,7 @@ class PlainSandbox:
         self._watched[process.name] = pidfd
         asyncio.get_running_loop().add_reader(pidfd, self._ended, process.name, started, pidfd)
 
-    def _environment(self, wanted: Mapping[str, str], telemetry: int) -> dict[str, str]:
+    def _environment(self, wanted: Mapping[str, str]) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         environment = {
             **inherited,
@@ -78,7 +72,7 @@ class PlainSandbox:
         }
         environment["PWD"] = environment["LAMBDA_TASK_ROOT"] = self.task_directory
         if "_LAMBDA_TELEMETRY_LOG_FD" in environment:
-            environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(telemetry)
+            environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(self._writer)
         return environment
 
     def signal(self, process: str, number: int) -> None:
@@ -144,8 +138,7 @@ class PlainSandbox:
         if self._closed.done():
             return
         self.listener.close()
-        for descriptor in self._writers:
-            os.close(descriptor)
+        os.close(self._writer)
         self._closed.set_result(None)
         self._on_exit(Exit(SANDBOX, None, signal.SIGKILL))
 

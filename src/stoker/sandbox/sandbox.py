@@ -57,24 +57,19 @@ class Exit:
     signal: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Pipes:
-    """The node's ends of what the sandbox's processes print: non-blocking descriptors, owned by the sandbox."""
-
-    stdout: int
-    stderr: int
-    telemetry: int
-
-
 OnExit = Callable[[Exit], None]
 
 
 class Sandbox(Protocol):
-    """A running sandbox."""
+    """A running sandbox.
+
+    `output` is the node's end of the one pipe into which its processes print (standard output, standard error and the
+    framed log share it, so that their order is kept): a non-blocking descriptor that whoever reads it closes.
+    """
 
     name: str
     listener: socket.socket
-    pipes: Pipes
+    output: int
     runtime_api: str
     task_directory: str
 

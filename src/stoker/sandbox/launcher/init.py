@@ -24,7 +24,7 @@ from . import runtime, seccomp
 from . import syscalls as sc
 
 # Which descriptor of a spec is which.
-CONTROL, STDOUT, STDERR, TELEMETRY, CGROUP = range(5)
+CONTROL, OUTPUT, CGROUP = range(3)
 
 INSIDE_UID, INSIDE_GID = 993, 990  # sbx_user1051, as on AWS
 LINK_LOCAL_ADDRESS = "169.254.100.1"
@@ -264,7 +264,7 @@ class _Init:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in self._keep:
             os.close(descriptor)
-        runtime.run(order, self._descriptors[STDOUT:CGROUP], self._zygote)
+        runtime.run(order, self._descriptors[OUTPUT], self._zygote)
 
     def _signal(self, name: str, number: int) -> None:
         for pid, known in list(self._names.items()):

@@ -81,14 +81,14 @@ class Zygote:
                 return
 
 
-def run(order: dict[str, Any], output: list[int], zygote: Zygote | None) -> None:
-    """Never returns. `output`: descriptors for standard output, standard error and the framed log.
+def run(order: dict[str, Any], output: int, zygote: Zygote | None) -> None:
+    """Never returns. `output` becomes standard output, standard error and the framed log.
 
     `order`: {"name", "argv", "environment", "directory", "handler", "fork": bool}.
     """
     status = 1
     try:
-        _prepare(order["directory"], *output)
+        _prepare(order["directory"], output)
         if order["fork"] and zygote is not None:
             # As a fresh interpreter has them.
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -113,7 +113,7 @@ def run(order: dict[str, Any], output: list[int], zygote: Zygote | None) -> None
         os._exit(status)
 
 
-def _prepare(directory: str, stdout: int, stderr: int, telemetry: int) -> None:
+def _prepare(directory: str, output: int) -> None:
     os.setsid()
     sc.prctl(sc.PR_SET_DUMPABLE, 1)
     with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
@@ -125,9 +125,8 @@ def _prepare(directory: str, stdout: int, stderr: int, telemetry: int) -> None:
             continue
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
-    os.dup2(stdout, 1)
-    os.dup2(stderr, 2)
-    os.dup2(telemetry, TELEMETRY_DESCRIPTOR)
+    for descriptor in (1, 2, TELEMETRY_DESCRIPTOR):
+        os.dup2(output, descriptor)
     os.closerange(3, TELEMETRY_DESCRIPTOR)
     os.closerange(TELEMETRY_DESCRIPTOR + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     os.chdir(directory)

@@ -1,0 +1,52 @@
+"""Makes environments of versions: plan, name, log stream and sandboxes joined, ready to be started."""
+
+import itertools
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+
+from stoker.clock import Clock
+from stoker.environments.environment import Environment, EnvironmentPlan
+from stoker.environments.variables import Initialization
+from stoker.errors import LambdaError
+from stoker.functions.records import FunctionVersion
+from stoker.logs.environment_log import EnvironmentLog, new_stream_name
+from stoker.logs.records import LogGroupName
+from stoker.logs.store import LogStore
+from stoker.sandbox.sandbox import SandboxError, SandboxMaker
+
+log = logging.getLogger("stoker.environments")
+
+Planner = Callable[[FunctionVersion, str, str, Initialization], Awaitable[EnvironmentPlan]]
+OnGone = Callable[[Environment], None]
+
+
+class EnvironmentMaker:
+    """Each environment that it makes has a name of its own on this node, and a log stream of its own."""
+
+    def __init__(self, sandboxes: SandboxMaker, planner: Planner, log_store: LogStore, clock: Clock) -> None:
+        self._sandboxes = sandboxes
+        self._planner = planner
+        self._log_store = log_store
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._name_prefix = secrets.token_hex(3)
+
+    async def make(self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone) -> Environment:
+        """One that has not been started. Raises LambdaError when the version cannot run here."""
+        group = LogGroupName(version.account_id, version.region, version.logging.log_group)
+        stream = new_stream_name(self._clock.now_s(), version.name, version.version, group.name)
+        name = f"{self._name_prefix}-{next(self._numbers)}"
+        plan = await self._planner(version, name, stream, initialization)
+        environment_log = EnvironmentLog(self._log_store, self._clock, group, stream)
+        return Environment(plan, self._sandboxes, environment_log, self._clock, on_gone)
+
+    async def prepare(self, version: FunctionVersion) -> None:
+        """Do ahead what the version's runtime needs for its first environment."""
+        try:
+            plan = await self._planner(version, "prepare", "", "on-demand")
+            if plan.process is not None:
+                await self._sandboxes.prepare(plan.build, fork=plan.process.fork)
+        except (LambdaError, SandboxError) as error:
+            # The first invocation will try again and tell its caller.
+            log.warning("%s could not be prepared: %s", version.runtime, error)
