@@ -67,6 +67,12 @@ def test_no_command_line_tells_of_the_host(platform: Any, attack: Attack) -> Non
     assert not told
 
 
+def test_the_control_groups_names_tell_nothing_of_the_host(deploy: Callable[..., str], invoke: Invoke) -> None:
+    source = "def handler(event, context): return open('/proc/self/cgroup').read().splitlines()\n"
+    lines = invoke(deploy("groups", {"index.py": source}, runtime=RUNTIME, handler="index.handler")).value
+    assert {line.rpartition(":")[2] for line in lines} == {"/"}
+
+
 def test_the_first_process_keeps_its_environment_and_memory_to_itself(attack: Attack) -> None:
     answers = attack("files.environments").value
     secrets = {name: answer for name, answer in answers.items() if not name.endswith(("cwd", "root"))}

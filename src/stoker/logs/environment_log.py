@@ -92,8 +92,8 @@ class EnvironmentLog:
         now_ms = int(self._clock.now_s() * 1000)
         if timestamp_ms is None or abs(timestamp_ms - now_ms) > BELIEVED_TIME_MS:
             timestamp_ms = now_ms
-        # What a frame says about its time may be earlier than what was read, and so timed, before it: the order in which
-        # things were written counts for more than the last millisecond.
+        # A frame's own time may be earlier than that of what was printed before it, which got its time when it was
+        # read: the order in which things were written counts for more than the last millisecond.
         timestamp_ms = self._last_ms = max(timestamp_ms, self._last_ms)
         # PostgreSQL's text cannot hold the NUL character.
         text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")

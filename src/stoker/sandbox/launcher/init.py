@@ -70,6 +70,8 @@ def _prepare(spec: dict[str, Any], descriptors: list[int]) -> list[socket.socket
         step = "1. control groups"  # from here on, all that this process touches is on the sandbox's account
         for descriptor in descriptors[CGROUP + 1 if spec["cgroup_v2"] else CGROUP :]:
             os.write(descriptor, b"0")
+        # Seen from inside, these groups are the roots: /proc/self/cgroup tells nothing of the host's.
+        sc.unshare(sc.CLONE_NEWCGROUP)
         step = "2. descriptors"  # nothing of the launcher's stays open
         _keep_only(descriptors[:CGROUP])
         # This process ends with the launcher; the change of identity in step 7 makes the kernel forget it.
