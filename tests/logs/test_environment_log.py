@@ -16,26 +16,24 @@ async def events_of(logs: Logs) -> list[tuple[int, str]]:
 
 async def test_an_invocation_is_logged_in_order(store: LogStore, clock: StillClock, logs: Logs) -> None:
     log = EnvironmentLog(store, clock, GROUP, STREAM)
-    stdout, framed = log.line_reader(), log.framed_reader()
     log.platform_line("START RequestId: 1 Version: $LATEST\n")
-    stdout.feed(b"hello\nunfinished")
-    framed.feed(struct.pack(">IIQ", 0xA55A0003, 3, int(NOON_S * 1_000_000)) + b"log")
+    log.write(b"hello\nunfinished")
+    log.write(struct.pack(">IIQ", 0xA55A0003, 3, int(NOON_S * 1_000_000)) + b"log")
     log.platform_line("END RequestId: 1\n")
     messages = [message for _, message in await events_of(logs)]
     assert messages == [
         "START RequestId: 1 Version: $LATEST\n",
         "hello\n",
-        "log\n",
         "unfinished\n",
+        "log\n",
         "END RequestId: 1\n",
     ]
 
 
 async def test_a_frame_with_an_unbelievable_time_gets_ours(store: LogStore, clock: StillClock, logs: Logs) -> None:
     log = EnvironmentLog(store, clock, GROUP, STREAM)
-    framed = log.framed_reader()
     for microseconds in (int((NOON_S - 60) * 1_000_000), 0, 2**64 - 1):
-        framed.feed(struct.pack(">IIQ", 0xA55A0003, 1, microseconds) + b"x")
+        log.write(struct.pack(">IIQ", 0xA55A0003, 1, microseconds) + b"x")
     now_ms = int(NOON_S * 1000)
     assert sorted(time for time, _ in await events_of(logs)) == [now_ms - 60_000, now_ms, now_ms]
 
@@ -71,8 +69,7 @@ def test_stream_names_say_day_version_and_in_a_shared_group_the_function() -> No
 
 async def test_events_keep_the_order_in_which_they_were_written(store: LogStore, clock: StillClock, logs: Logs) -> None:
     log = EnvironmentLog(store, clock, GROUP, STREAM)
-    framed = log.framed_reader()
     # Printed, then logged: the frame was made a moment before the first line was read.
     frame = struct.pack(">IIQ", 0xA55A0003, 6, int((NOON_S - 0.005) * 1_000_000)) + b"logged"
-    framed.feed(b"printed\n" + frame + b"printed again\n")
+    log.write(b"printed\n" + frame + b"printed again\n")
     assert [message for _, message in await events_of(logs)] == ["printed\n", "logged\n", "printed again\n"]

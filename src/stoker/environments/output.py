@@ -19,8 +19,6 @@ class Output:
     def __init__(self, descriptor: int, log: EnvironmentLog) -> None:
         self._descriptor = descriptor
         self._log = log
-        # What is no frame is read as lines: `print` and a logger share the pipe.
-        self._reader = log.framed_reader()
         self._loop = asyncio.get_running_loop()
         self._has_ended = False
         self._is_paused = False
@@ -41,7 +39,7 @@ class Output:
         self._loop.remove_reader(self._descriptor)
         os.close(self._descriptor)
         self._descriptor = -1
-        self._log.close_reader(self._reader)
+        self._log.flush()
 
     def _readable(self) -> None:
         self._read()
@@ -61,7 +59,7 @@ class Output:
             self._has_ended = True
             self._loop.remove_reader(self._descriptor)
             return False
-        self._reader.feed(data)
+        self._log.write(data)
         return True
 
     def _resume(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from stoker.clock import Clock
-from stoker.logs.readers import FramedReader, LineReader
+from stoker.logs.readers import FramedReader
 from stoker.logs.records import LogGroupName
 from stoker.logs.store import LogStore
 
@@ -30,44 +30,29 @@ def new_stream_name(now_s: float, function_name: str, version: str, log_group: s
 
 
 class EnvironmentLog:
-    """One stream, and the readers of the pipes that feed it."""
+    """One stream, and the reader of the pipe that feeds it."""
 
     def __init__(self, store: LogStore, clock: Clock, group: LogGroupName, stream: str) -> None:
         self._store = store
         self._clock = clock
-        self._readers: list[LineReader | FramedReader] = []
+        # What is no frame is read as lines: `print` and a logger share the pipe.
+        self._reader = FramedReader(self._emit)
         self._tail: bytearray | None = None
         self._last_ms = 0
         self.group = group
         self.stream = stream
-        self._output = self.line_reader()
 
     def write(self, data: bytes) -> None:
-        """Raw output, where stdout and stderr share one pipe; otherwise each pipe has a `line_reader`."""
-        self._output.feed(data)
+        """What was read from the pipe: lines, and frames of the log descriptor (`_LAMBDA_TELEMETRY_LOG_FD`)."""
+        self._reader.feed(data)
 
-    def line_reader(self) -> LineReader:
-        """For one pipe: feed it what the pipe gives, and `close_reader` it at the pipe's end."""
-        reader = LineReader(self._emit)
-        self._readers.append(reader)
-        return reader
-
-    def framed_reader(self) -> FramedReader:
-        """For the log descriptor (`_LAMBDA_TELEMETRY_LOG_FD`)."""
-        reader = FramedReader(self._emit)
-        self._readers.append(reader)
-        return reader
-
-    def close_reader(self, reader: LineReader | FramedReader) -> None:
-        """The pipe ended: an unfinished line is an event too. Closing twice is fine."""
-        reader.flush()
-        if reader in self._readers:
-            self._readers.remove(reader)
+    def flush(self) -> None:
+        """The pipe ended: an unfinished line is an event too."""
+        self._reader.flush()
 
     def platform_line(self, text: str) -> None:
         """Log a line of `platform_lines`, after what was printed before it, finished or not."""
-        for reader in self._readers:
-            reader.flush()
+        self._reader.flush()
         self._emit(text)
 
     @property
