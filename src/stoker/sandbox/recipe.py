@@ -11,7 +11,6 @@ from stoker.runtimes.records import RuntimeBuild
 
 HIDDEN = "/run/stoker"
 CODE = f"{HIDDEN}/code"
-LAYERS = f"{HIDDEN}/layers"
 LAUNCHER = f"{HIDDEN}/launcher"
 
 # Reference: runtime side, 3.1 (the slash after /usr/bin is AWS's).

@@ -8,7 +8,6 @@ runtime starts anew in the same sandbox with /tmp kept.
 
 from __future__ import annotations
 
-import array
 import contextlib
 import fcntl
 import json
@@ -22,13 +21,13 @@ from typing import Any
 
 from . import runtime, seccomp
 from . import syscalls as sc
+from .messages import MESSAGE_BYTES_MAX, send
 
 # Which descriptor of a spec is which.
 CONTROL, OUTPUT, CGROUP = range(3)
 
 INSIDE_UID, INSIDE_GID = 993, 990  # sbx_user1051, as on AWS
 LINK_LOCAL_ADDRESS = "169.254.100.1"
-ORDER_BYTES_MAX = 256 * 1024
 FILES_MAX = 1024
 PROCESSES_MAX = 1024
 _SIOCSIFADDR, _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8916, 0x8913, 0x8914, 1
@@ -48,18 +47,18 @@ def run(spec: dict[str, Any], descriptors: list[int], is_privileged: bool, zygot
         control = socket.socket(fileno=descriptors[CONTROL])
         try:
             listeners = _prepare(spec, descriptors)
-            _report(control, {"event": "prepared"}, [listener.fileno() for listener in listeners])
+            send(control, {"event": "prepared"}, [listener.fileno() for listener in listeners])
             for listener in listeners:
                 listener.close()
-            data = control.recv(ORDER_BYTES_MAX)
+            data = control.recv(MESSAGE_BYTES_MAX)
             if data:
                 order = json.loads(data)
                 _complete(order, is_privileged)
-                _report(control, {"event": "ready"})
+                send(control, {"event": "ready"})
                 _Init(control, descriptors, zygote).serve(order["start"])
             status = 0
         except OSError as error:
-            _report(control, {"event": "failed", "step": str(error.strerror), "errno": error.errno})
+            send(control, {"event": "failed", "step": str(error.strerror), "errno": error.errno})
     finally:
         os._exit(status)
 
@@ -207,13 +206,6 @@ def _become_nobody(outside_uid: int, is_privileged: bool) -> None:
     sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _report(control: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
-    ancillary = []
-    if descriptors:
-        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-    control.sendmsg([json.dumps(message).encode()], ancillary)
-
-
 class _Init:
     """Starts, signals and reaps the processes that the node names. Ends when the node's end of `control` closes."""
 
@@ -241,7 +233,7 @@ class _Init:
             self._reap()
 
     def _obey(self) -> bool:
-        data = self._control.recv(ORDER_BYTES_MAX)
+        data = self._control.recv(MESSAGE_BYTES_MAX)
         if not data:
             return False
         order = json.loads(data)
@@ -282,7 +274,7 @@ class _Init:
         except ChildProcessError:
             pass
         self._names.clear()
-        _report(self._control, {"event": "reset"})
+        send(self._control, {"event": "reset"})
 
     def _reap(self) -> None:
         while True:
@@ -294,7 +286,7 @@ class _Init:
                 return
             name = self._names.pop(pid, None)
             if name is not None:
-                _report(self._control, {"event": "exit", "name": name, "status": status})
+                send(self._control, {"event": "exit", "name": name, "status": status})
 
 
 def _signal_all(number: int) -> None:

@@ -6,7 +6,6 @@ and the kernel ends its sandboxes with it.
 
 from __future__ import annotations
 
-import array
 import gc
 import json
 import os
@@ -17,9 +16,7 @@ from typing import Any
 
 from . import init, root, runtime, seccomp
 from . import syscalls as sc
-
-MESSAGE_BYTES_MAX = 256 * 1024
-DESCRIPTORS_MAX = 16
+from .messages import close_all, receive, send
 
 
 def main() -> None:
@@ -84,35 +81,3 @@ def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | N
         close_all(descriptors)
         send(node, {"id": spec["id"], "pid": pid}, [pidfd])
         os.close(pidfd)
-
-
-def close_all(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
-
-
-def send(connection: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
-    ancillary = []
-    if descriptors:
-        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-    connection.sendmsg([json.dumps(message).encode()], ancillary)
-
-
-def receive(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
-    """The next message and the descriptors that came with it; (None, []) when the other end is gone."""
-    try:
-        data, ancillary, flags, _ = connection.recvmsg(
-            MESSAGE_BYTES_MAX, socket.CMSG_SPACE(DESCRIPTORS_MAX * 4), socket.MSG_CMSG_CLOEXEC
-        )
-    except ConnectionResetError:
-        return None, []
-    descriptors = array.array("i")
-    for level, kind, content in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            descriptors.frombytes(content)
-    if not data:
-        close_all(list(descriptors))
-        return None, []
-    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
-        raise ValueError("a message was cut off")
-    return json.loads(data), list(descriptors)
