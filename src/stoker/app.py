@@ -12,6 +12,7 @@ import uvloop
 from stoker.clock import SystemClock
 from stoker.code.download import CodeDownload
 from stoker.code.layer_trees import LayerTrees
+from stoker.code.source import PackageSource
 from stoker.code.store import CodeStore
 from stoker.code_signing.api import CodeSigningApi
 from stoker.code_signing.registry import CodeSigningConfigs
@@ -38,9 +39,12 @@ from stoker.front_door.server import FrontDoor
 from stoker.functions.account import code_bytes
 from stoker.functions.activation import Activation
 from stoker.functions.api import FunctionsApi
-from stoker.functions.records import Function, FunctionKey, State
+from stoker.functions.code import CodeReader
+from stoker.functions.deployment_api import DeploymentApi
+from stoker.functions.records import Function, FunctionKey, Image, State
 from stoker.functions.registry import Follower, FunctionRegistry
 from stoker.functions.store import FunctionStore
+from stoker.functions.unsupported import not_supported
 from stoker.invocations.api import InvocationsApi
 from stoker.invocations.concurrency import Concurrency
 from stoker.invocations.invoke import Invoker
@@ -131,14 +135,25 @@ async def serve(settings: Settings) -> None:
         mapping_store = MappingStore(database)
         transitions = MappingTransitions(mapping_store, background, settings.update_delay_s)
         await transitions.resume()
-        functions = FunctionsApi(
+        attachable = AttachableLayers(layer_store)
+        packages = PackageSource(_NotYet())
+        deployment = DeploymentApi(
             registry=registry,
             code_store=code_store,
+            code=CodeReader(registry, attachable, code_store, packages, _NotYet()),
+            runtimes=runtimes,
+            activation=activation,
+            layers=attachable,
+            code_signing=signatures,
+            networks=_NotYet(),
+            clock=clock,
+        )
+        functions = FunctionsApi(
+            registry=registry,
             code_download=code_download,
             runtimes=runtimes,
             activation=activation,
-            layers=AttachableLayers(layer_store),
-            code_signing=signatures,
+            layers=attachable,
             allocations=provisioned,
             tagged={
                 "code-signing-config": CodeSigningTags(signing_configs),
@@ -150,6 +165,7 @@ async def serve(settings: Settings) -> None:
         layers = LayersApi(
             layer_store,
             code_store,
+            packages,
             code_download,
             lambda caller: code_bytes(registry.functions_of(caller.account_id, caller.region)),
             clock,
@@ -160,6 +176,7 @@ async def serve(settings: Settings) -> None:
             settings,
             {
                 **functions.operations(),
+                **deployment.operations(),
                 **layers.operations(),
                 **CodeSigningApi(signing_configs, registry, signatures, clock).operations(),
                 **EventSourceMappingsApi(mapping_store, transitions, registry, clock).operations(),
@@ -179,6 +196,19 @@ async def serve(settings: Settings) -> None:
         await front_door.stop(settings.stop_grace_s)
         invoker.stop()
     log.info("stopped")
+
+
+class _NotYet:
+    """Stands for neighbours, images and networks: `functions/unsupported.py` refuses what would ask them."""
+
+    async def download(self, *_: object) -> bytes:
+        raise not_supported("code in S3")
+
+    async def resolve(self, *_: object) -> Image:
+        raise not_supported("PackageType Image")
+
+    async def check(self, *_: object) -> str:
+        raise not_supported("VpcConfig")
 
 
 def _prepare_active(environments: EnvironmentPool) -> Follower:

@@ -1,18 +1,15 @@
 import asyncio
 import hashlib
-import os
 import signal
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from stoker import limits
 from stoker.code.records import CodePackage
 from stoker.code.store import FLUSHED, CodeStore
-from stoker.errors import InvalidParameterValueException, RequestTooLargeException
+from stoker.errors import InvalidParameterValueException
 from stoker.supervision import Background
 from tests.code.archives import archive
 
@@ -74,15 +71,6 @@ async def test_a_refused_package_leaves_nothing_behind(code_store: CodeStore, tm
     with pytest.raises(InvalidParameterValueException):
         await code_store.put(archive({"fine": "x", "../escape": "x"}))
     assert places(tmp_path / "code") == set()
-
-
-async def test_a_zip_of_the_largest_size_is_taken_and_one_byte_more_is_not(code_store: CodeStore) -> None:
-    empty = len(archive({"a": b""}, zipfile.ZIP_STORED))
-    largest = archive({"a": os.urandom(limits.ZIPPED_BYTES_MAX - empty)}, zipfile.ZIP_STORED)
-    assert (await code_store.put(largest)).size_bytes == limits.ZIPPED_BYTES_MAX
-    with pytest.raises(RequestTooLargeException) as raised:
-        await code_store.put(largest + b"x")
-    assert raised.value.message == "Zipped size must be smaller than 52428800 bytes"
 
 
 async def test_packages_survive_a_restart(code_store: CodeStore, tmp_path: Path, background: Background) -> None:

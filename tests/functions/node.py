@@ -2,17 +2,19 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from stoker.clock import SystemClock
 from stoker.code.download import CodeDownload
 from stoker.code.layer_trees import LayerTrees
+from stoker.code.source import PackageSource
 from stoker.code.store import CodeStore
 from stoker.code_signing.api import CodeSigningApi
 from stoker.code_signing.registry import CodeSigningConfigs
@@ -21,7 +23,7 @@ from stoker.code_signing.store import CodeSigningStore
 from stoker.code_signing.tags import CodeSigningTags
 from stoker.config import Settings, default_runtimes_dir
 from stoker.database.engine import Database, database_url
-from stoker.errors import LambdaError
+from stoker.errors import InvalidParameterValueException, LambdaError
 from stoker.event_sources.api import EventSourceMappingsApi
 from stoker.event_sources.store import MappingStore
 from stoker.event_sources.tags import MappingTags
@@ -29,8 +31,10 @@ from stoker.event_sources.transitions import MappingTransitions
 from stoker.functions.account import code_bytes
 from stoker.functions.activation import Activation
 from stoker.functions.api import FunctionsApi
+from stoker.functions.code import CodeReader
+from stoker.functions.deployment_api import DeploymentApi
 from stoker.functions.provisioned_concurrency.records import AllocationState
-from stoker.functions.records import FunctionKey, FunctionTarget, FunctionVersion
+from stoker.functions.records import FunctionKey, FunctionTarget, FunctionVersion, Image
 from stoker.functions.registry import FunctionRegistry
 from stoker.functions.store import FunctionStore
 from stoker.lambda_model.call import ApiCall, Caller, Operation
@@ -46,6 +50,20 @@ ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/executor"
 APP = archive({"bootstrap": "#!/bin/sh\n"})
 OTHER_APP = archive({"bootstrap": "#!/bin/sh\nexit 1\n"})
+
+
+class Elsewhere:
+    """What lies outside this room, empty: no object in S3, no image, no subnet. Tests on whole nodes have them."""
+
+    async def download(self, *_: object) -> bytes:
+        missing = {"Code": "NoSuchKey", "Message": "The specified key does not exist."}
+        raise ClientError({"Error": missing}, "GetObject")
+
+    async def resolve(self, uri: str, *_: object) -> Image:
+        raise InvalidParameterValueException(f"Source image {uri} does not exist. Provide a valid source image.")
+
+    async def check(self, subnet_ids: Sequence[str], *_: object) -> str:
+        raise InvalidParameterValueException(f"The subnet ID '{subnet_ids[0]}' does not exist")
 
 
 @dataclass
@@ -135,14 +153,26 @@ async def running_node(
         mapping_store = MappingStore(database)
         transitions = MappingTransitions(mapping_store, background, delay_s)
         await transitions.resume()
-        functions = FunctionsApi(
+        attachable = AttachableLayers(layer_store)
+        elsewhere = Elsewhere()
+        packages = PackageSource(elsewhere)
+        deployment = DeploymentApi(
             registry=registry,
             code_store=code_store,
+            code=CodeReader(registry, attachable, code_store, packages, elsewhere),
+            runtimes=runtimes,
+            activation=activation,
+            layers=attachable,
+            code_signing=signatures,
+            networks=elsewhere,
+            clock=clock,
+        )
+        functions = FunctionsApi(
+            registry=registry,
             code_download=download,
             runtimes=runtimes,
             activation=activation,
-            layers=AttachableLayers(layer_store),
-            code_signing=signatures,
+            layers=attachable,
             allocations=NothingAllocated(),
             tagged={
                 "code-signing-config": CodeSigningTags(configs),
@@ -154,13 +184,14 @@ async def running_node(
         layers = LayersApi(
             layer_store,
             code_store,
+            packages,
             download,
             lambda caller: code_bytes(registry.functions_of(caller.account_id, caller.region)),
             clock,
         )
         code_signing = CodeSigningApi(configs, registry, signatures, clock)
         mappings = EventSourceMappingsApi(mapping_store, transitions, registry, clock)
-        rooms = (functions, layers, code_signing, mappings)
+        rooms = (functions, deployment, layers, code_signing, mappings)
         operations = {name: operation for room in rooms for name, operation in room.operations().items()}
         activation.resume()
         yield Node(

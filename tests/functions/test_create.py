@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stoker import limits
-from stoker.functions.unsupported import host_architecture
+from stoker.functions.architecture import host_architecture
 from tests.code.archives import archive
 from tests.functions.conftest import StartNode
 from tests.functions.node import APP, ARN, ROLE, Node

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from stoker.code.records import CodePackage
 from stoker.database.engine import Database
+from stoker.functions.code import Code
 from stoker.functions.configuration import default_configuration
 from stoker.functions.create import Creation, created
 from stoker.functions.publish import publish
@@ -18,7 +19,8 @@ NOW = "2026-01-01T00:00:00.000+0000"
 def new_function(name: str = "f", **changes: object) -> Function:
     configuration = replace(default_configuration(name), runtime="python3.13", handler="app.handler", role=ROLE)
     target = FunctionTarget("000000000000", "eu-west-1", name)
-    creation = Creation(target, configuration, CodePackage("ab" * 32, 4_000_000_000), "x86_64", {"clé": "välue 🔥"})
+    code = Code(CodePackage("ab" * 32, 4_000_000_000))
+    creation = Creation(target, configuration, code, "x86_64", {"clé": "välue 🔥"})
     function = created(creation, NOW)
     return replace(function, latest=replace(function.latest, **changes)) if changes else function
 

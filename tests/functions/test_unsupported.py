@@ -3,11 +3,10 @@ from typing import Any
 import botocore.session
 import pytest
 
-from stoker.functions.unsupported import CODE_MEMBERS, SUPPORTED, UNSUPPORTED, host_architecture
+from stoker.functions.unsupported import CODE_MEMBERS, SUPPORTED, UNSUPPORTED
 from tests.functions.node import APP, ROLE, Node
 from tests.functions.test_create import BASIC
 
-OTHER_ARCHITECTURE = {"x86_64": "arm64", "arm64": "x86_64"}[host_architecture()]
 ASKED = {
     "subnets": ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig"),
     "groups": ({"VpcConfig": {"SecurityGroupIds": ["sg-1"]}}, "VpcConfig"),
@@ -36,11 +35,6 @@ async def test_what_stoker_does_not_have_is_refused_by_name(asked: dict[str, Any
         assert await node.refusal("UpdateFunctionConfiguration", FunctionName="g", **asked) == expected
     elif "S3Bucket" in asked["Code"]:
         assert await node.refusal("UpdateFunctionCode", FunctionName="g", **asked["Code"]) == expected
-
-
-async def test_the_other_architecture_is_refused(node: Node) -> None:
-    _, message = await node.refusal("CreateFunction", **BASIC, Architectures=[OTHER_ARCHITECTURE])
-    assert f"does not support the architecture {OTHER_ARCHITECTURE} on this" in str(message)
 
 
 async def test_an_image_for_a_zip_function_gets_awss_text(node: Node) -> None:

@@ -2,7 +2,7 @@ import asyncio
 import hashlib
 from base64 import b64encode
 
-from stoker.functions.unsupported import host_architecture
+from stoker.functions.architecture import host_architecture
 from tests.functions.conftest import StartNode
 from tests.functions.node import APP, ARN, OTHER_APP, Node
 

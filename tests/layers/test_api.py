@@ -70,9 +70,10 @@ async def test_bad_content_is_refused_in_the_words_for_functions(node: Node, con
     assert (await node.call("ListLayers"))["Layers"] == []
 
 
-async def test_content_in_s3_is_refused_by_name(node: Node) -> None:
-    refusal = await node.refusal("PublishLayerVersion", LayerName="l", Content={"S3Bucket": "b", "S3Key": "k"})
-    assert refusal[1] == "Stoker does not support code in S3 yet. See docs/compatibility.md."
+async def test_content_by_reference_is_refused_by_name(node: Node) -> None:
+    content = {"S3Bucket": "b", "S3Key": "k", "S3ObjectStorageMode": "REFERENCE"}
+    refusal = await node.refusal("PublishLayerVersion", LayerName="l", Content=content)
+    assert refusal[1] == "Stoker does not support S3ObjectStorageMode REFERENCE yet. See docs/compatibility.md."
 
 
 async def test_layers_count_in_the_accounts_code_storage(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from stoker import limits
 from stoker.code.bytecode import compile_tree, has_bytecode
 from stoker.code.durable import flush_directory, flush_file_system, write_file
+from stoker.code.machine_code import machine_code_for_others
 from stoker.code.records import CodePackage
 from stoker.code.unzip import unzip
-from stoker.errors import LambdaError, RequestTooLargeException
+from stoker.errors import LambdaError
 from stoker.runtimes.records import RuntimeBuild
 from stoker.supervision import Background
 
@@ -60,10 +60,8 @@ class CodeStore:
     async def put(self, zip_bytes: bytes) -> CodePackage:
         """Check, unpack and keep a package; the same bytes are kept once.
 
-        Raises RequestTooLargeException and InvalidParameterValueException with AWS's texts.
+        Raises InvalidParameterValueException with AWS's texts.
         """
-        if len(zip_bytes) > limits.ZIPPED_BYTES_MAX:
-            raise RequestTooLargeException(f"Zipped size must be smaller than {limits.ZIPPED_BYTES_MAX} bytes")
         digest = await self._run(lambda: hashlib.sha256(zip_bytes).hexdigest())
         package = CodePackage(digest, len(zip_bytes))
         async with self._turn(digest):
@@ -83,6 +81,10 @@ class CodeStore:
     async def unzipped_bytes(self, package: CodePackage) -> int:
         """What the package's files add up to, as its archive says; `put` has checked that this is the truth."""
         return await self._run(_unzipped_bytes, self.zip_file(package.sha256))
+
+    async def machine_code_for_others(self, package: CodePackage, architecture: str) -> str | None:
+        """A file of the package that only runs on another kind of processor; None if there is none."""
+        return await self._run(machine_code_for_others, self.tree(package), architecture)
 
     @property
     def root(self) -> Path:

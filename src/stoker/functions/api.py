@@ -1,6 +1,7 @@
 """The operations of the Lambda API on functions: read, list, delete, and the account's totals.
 
-Creating and updating, versions and tags have a file each beside this one; `FunctionsApi` joins them.
+What is configured for functions has a file or a room each beside this one; `FunctionsApi` joins them. Creating and
+updating is `deployment_api.py`'s.
 """
 
 from collections.abc import Mapping
@@ -9,15 +10,12 @@ from typing import Any
 from stoker import limits
 from stoker.clock import Clock
 from stoker.code.download import CodeDownload
-from stoker.code.store import CodeStore
 from stoker.config import Settings
 from stoker.errors import ResourceNotFoundException
 from stoker.functions.account import code_bytes
 from stoker.functions.activation import Activation
 from stoker.functions.aliases.api import AliasesApi
-from stoker.functions.code_signing import CodeSigning
 from stoker.functions.delete import without
-from stoker.functions.deployment_api import DeploymentApi
 from stoker.functions.event_invoke_configs.api import EventInvokeConfigsApi
 from stoker.functions.layers import LayerVersions
 from stoker.functions.paging import page
@@ -49,12 +47,10 @@ class FunctionsApi:
     def __init__(
         self,
         registry: FunctionRegistry,
-        code_store: CodeStore,
         code_download: CodeDownload,
         runtimes: RuntimeCatalogue,
         activation: Activation,
         layers: LayerVersions,
-        code_signing: CodeSigning,
         allocations: Allocations,
         tagged: Mapping[str, TaggedResources],
         settings: Settings,
@@ -66,7 +62,6 @@ class FunctionsApi:
         self._layers = layers
         self._settings = settings
         self._parts = (
-            DeploymentApi(registry, code_store, runtimes, activation, layers, code_signing, clock),
             VersionsApi(registry, runtimes, activation, clock),
             TagsApi(registry, tagged),
             AliasesApi(registry),
@@ -98,11 +93,10 @@ class FunctionsApi:
         version = self._registry.version(target)
         function = self._registry.function(target)
         reserved = function.reserved_concurrency
-        location = self._code_download.location(call.endpoint, version.code)
         return ApiAnswer(
             {
                 "Configuration": await self._configuration(version, target),
-                "Code": {"RepositoryType": "S3", "Location": location},
+                "Code": self._code(version, call.endpoint),
                 "Tags": dict(function.tags) or None,
                 "Concurrency": None if reserved is None else {"ReservedConcurrentExecutions": reserved},
             }
@@ -153,6 +147,16 @@ class FunctionsApi:
                 "AccountUsage": {"TotalCodeSize": code_bytes(functions) + layer_bytes, "FunctionCount": len(functions)},
             }
         )
+
+    def _code(self, version: FunctionVersion, endpoint: str) -> dict[str, str]:
+        """Where the code is (control plane, 4.4)."""
+        if version.image is None:
+            return {"RepositoryType": "S3", "Location": self._code_download.location(endpoint, version.code)}
+        return {
+            "RepositoryType": "ECR",
+            "ImageUri": version.image.uri,
+            "ResolvedImageUri": version.image.resolved_uri,
+        }
 
     async def _configuration(self, version: FunctionVersion, target: FunctionTarget) -> Mapping[str, Any]:
         return configuration(version, target.arn, await find_runtime(self._runtimes, version.runtime))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from stoker.code.records import CodePackage
-from stoker.functions.configuration import Configuration
+from stoker.functions.code import Code
+from stoker.functions.configuration import Configuration, members_of
 from stoker.functions.records import LATEST, AttachedLayer, Function, FunctionTarget, FunctionVersion, State
 from stoker.functions.update import CREATING, configuration_sha256
 
@@ -15,7 +15,7 @@ class Creation:
 
     target: FunctionTarget
     configuration: Configuration
-    code: CodePackage
+    code: Code
     architecture: str
     tags: dict[str, str]
     layers: tuple[AttachedLayer, ...] = ()
@@ -24,24 +24,15 @@ class Creation:
 
 def created(creation: Creation, last_modified: str) -> Function:
     """The new function, Pending, with nothing published."""
-    target, configuration = creation.target, creation.configuration
+    target = creation.target
     latest = FunctionVersion(
         account_id=target.account_id,
         region=target.region,
         name=target.name,
         version=LATEST,
-        runtime=configuration.runtime,
-        handler=configuration.handler,
-        role=configuration.role,
-        code=creation.code,
-        description=configuration.description,
-        timeout_s=configuration.timeout_s,
-        memory_mb=configuration.memory_mb,
-        ephemeral_storage_mb=configuration.ephemeral_storage_mb,
+        code=creation.code.package,
+        image=creation.code.image,
         architecture=creation.architecture,
-        environment=configuration.environment,
-        tracing_mode="PassThrough",
-        logging=configuration.logging,
         state=State.PENDING,
         state_reason=CREATING,
         last_update_status=None,
@@ -50,6 +41,7 @@ def created(creation: Creation, last_modified: str) -> Function:
         last_modified=last_modified,
         build_id=str(uuid4()),
         layers=creation.layers,
+        **members_of(creation.configuration),
     )
     latest = replace(latest, configuration_sha256=configuration_sha256(latest))
     return Function(

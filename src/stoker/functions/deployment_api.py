@@ -12,32 +12,26 @@ from stoker.clock import Clock, lambda_timestamp
 from stoker.code.records import CodePackage
 from stoker.code.store import CodeStore
 from stoker.errors import InvalidParameterValueException, ResourceConflictException, ResourceNotFoundException
-from stoker.functions.account import check_code_storage, code_bytes
 from stoker.functions.activation import Activation
+from stoker.functions.architecture import check_runs_here, host_architecture, requested_architecture
+from stoker.functions.code import IMAGE_FOR_ZIP, ZIP_FOR_IMAGE, CodeReader, check_code
 from stoker.functions.code_signing import CodeSigning
-from stoker.functions.configuration import (
-    configuration_of,
-    configured,
-    default_configuration,
-    requested_configuration,
-)
+from stoker.functions.configuration import configuration_of, configured, default_configuration
 from stoker.functions.create import Creation, created
 from stoker.functions.layers import LayerVersions, attached_layers, check_unzipped_size
+from stoker.functions.networks import Networks, in_network
 from stoker.functions.publish import publish
 from stoker.functions.records import AttachedLayer, Function, FunctionTarget, FunctionVersion
 from stoker.functions.registry import FunctionRegistry
 from stoker.functions.rendering import configuration
+from stoker.functions.requested_configuration import requested_configuration
 from stoker.functions.runtime_choice import find_runtime, require_runtime
 from stoker.functions.tags import check_tags
 from stoker.functions.targets import whole_function_of
-from stoker.functions.unsupported import check_architecture, host_architecture, refuse_unsupported, with_code
+from stoker.functions.unsupported import refuse_unsupported, with_code
 from stoker.functions.update import check_can_change, check_revision, updated
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.runtimes.catalogue import RuntimeCatalogue
-
-NO_CODE = "Please provide a source for function code."
-IMAGE_FOR_ZIP = "Please don't provide ImageUri when updating a function with packageType Zip."
-TWO_CODES = "Please do not provide other FunctionCode parameters when providing a ZipFile."
 
 
 class DeploymentApi:
@@ -47,18 +41,22 @@ class DeploymentApi:
         self,
         registry: FunctionRegistry,
         code_store: CodeStore,
+        code: CodeReader,
         runtimes: RuntimeCatalogue,
         activation: Activation,
         layers: LayerVersions,
         code_signing: CodeSigning,
+        networks: Networks,
         clock: Clock,
     ) -> None:
         self._registry = registry
         self._code_store = code_store
+        self._code = code
         self._runtimes = runtimes
         self._activation = activation
         self._layers = layers
         self._code_signing = code_signing
+        self._networks = networks
         self._clock = clock
 
     def operations(self) -> dict[str, Operation]:
@@ -71,26 +69,32 @@ class DeploymentApi:
     async def create_function(self, call: ApiCall) -> ApiAnswer:
         members = call.members
         target = whole_function_of(call)
-        zip_bytes = _zip_bytes(members)
+        is_image = members.get("PackageType") == "Image"
+        check_code(members["Code"], is_image=is_image)
         refuse_unsupported(members)
-        configuration = requested_configuration(default_configuration(target.name), members)
-        architecture = _architecture(members, host_architecture())
+        wanted = requested_configuration(default_configuration(target.name), members, is_image=is_image)
+        architecture = requested_architecture(members, host_architecture())
         tags = dict(members.get("Tags") or {})
         check_tags(tags)
-        await require_runtime(self._runtimes, configuration.runtime)
+        if not is_image:
+            await require_runtime(self._runtimes, wanted.runtime)
+        wanted = await in_network(wanted, self._networks, call.caller)
         layers = await self._attached_layers(call) or ()
         signing_arn = members.get("CodeSigningConfigArn") or None
         self._code_signing.check_present(signing_arn)
         _check_is_new(self._registry.find(target.key), target)
-        package = await self._put(target, zip_bytes)
-        await check_unzipped_size(package, layers, self._code_store)
-        await self._code_signing.check(signing_arn, (package, *_packages(layers)), target.name)
+        code = await self._code.read(target, members["Code"], architecture)
+        if code.image is None:
+            packages = (code.package, *_packages(layers))
+            await check_unzipped_size(code.package, layers, self._code_store)
+            await check_runs_here(architecture, packages, self._code_store)
+            await self._code_signing.check(signing_arn, packages, target.name)
         now = self._timestamp()
 
         def create(present: Function | None) -> Function:
             _check_is_new(present, target)
             self._code_signing.check_present(signing_arn)
-            function = created(Creation(target, configuration, package, architecture, tags, layers, signing_arn), now)
+            function = created(Creation(target, wanted, code, architecture, tags, layers, signing_arn), now)
             return publish(function, None, now) if members.get("Publish") else function
 
         function = await self._change(target, create)
@@ -102,20 +106,23 @@ class DeploymentApi:
         members = with_code(call.members)
         target = whole_function_of(call)
         present = self._registry.function(target)
-        if members["Code"].get("ImageUri"):
-            raise InvalidParameterValueException(IMAGE_FOR_ZIP)
-        zip_bytes = _zip_bytes(members)
+        is_image = present.latest.image is not None
+        _check_package_type(members["Code"], is_image=is_image)
+        check_code(members["Code"], is_image=is_image)
         refuse_unsupported(members)
-        architecture = _architecture(members, present.latest.architecture)
+        architecture = requested_architecture(members, present.latest.architecture)
         check_can_change(present)
         check_revision(present, members.get("RevisionId"))
-        await require_runtime(self._runtimes, present.latest.runtime)
-        package = await self._put(target, zip_bytes)
-        await check_unzipped_size(package, present.latest.layers, self._code_store)
-        await self._code_signing.check(present.code_signing_config_arn, (package,), present.arn)
+        if not is_image:
+            await require_runtime(self._runtimes, present.latest.runtime)
+        code = await self._code.read(target, members["Code"], architecture)
+        if code.image is None:
+            await check_unzipped_size(code.package, present.latest.layers, self._code_store)
+            await check_runs_here(architecture, (code.package, *present.latest.layer_packages), self._code_store)
+            await self._code_signing.check(present.code_signing_config_arn, (code.package,), present.arn)
 
         def with_new_code(latest: FunctionVersion) -> FunctionVersion:
-            return replace(latest, code=package, architecture=architecture)
+            return replace(code.of(latest), architecture=architecture)
 
         if members.get("DryRun"):
             return await self._answer(with_new_code(present.latest), present.arn)
@@ -127,17 +134,21 @@ class DeploymentApi:
         members = call.members
         target = whole_function_of(call)
         present = self._registry.function(target)
+        is_image = present.latest.image is not None
         refuse_unsupported(members)
-        requested = requested_configuration(configuration_of(present.latest), members)
+        requested = requested_configuration(configuration_of(present.latest), members, is_image=is_image)
         if members.get("Runtime"):
             await require_runtime(self._runtimes, requested.runtime)
+        network = (await in_network(requested, self._networks, call.caller)).vpc if members.get("VpcConfig") else None
         layers = await self._attached_layers(call)
         if layers is not None:
             await check_unzipped_size(present.latest.code, layers, self._code_store)
+            await check_runs_here(present.latest.architecture, _packages(layers), self._code_store)
             await self._code_signing.check(present.code_signing_config_arn, _packages(layers), present.arn)
 
         def with_new_configuration(latest: FunctionVersion) -> FunctionVersion:
-            changed = configured(latest, requested_configuration(configuration_of(latest), members))
+            wanted = requested_configuration(configuration_of(latest), members, is_image=is_image)
+            changed = configured(latest, wanted if network is None else replace(wanted, vpc=network))
             return changed if layers is None else replace(changed, layers=layers)
 
         function = await self._update(target, members, with_new_configuration)
@@ -170,12 +181,6 @@ class DeploymentApi:
         arns = call.members.get("Layers")
         return None if arns is None else await attached_layers(arns, call.caller, self._layers, self._code_store)
 
-    async def _put(self, target: FunctionTarget, zip_bytes: bytes) -> CodePackage:
-        functions = self._registry.functions_of(target.account_id, target.region)
-        layer_bytes = await self._layers.code_bytes(target.account_id, target.region)
-        check_code_storage(code_bytes(functions) + layer_bytes, len(zip_bytes))
-        return await self._code_store.put(zip_bytes)
-
     async def _answer(self, version: FunctionVersion, arn: str) -> ApiAnswer:
         return ApiAnswer(configuration(version, arn, await find_runtime(self._runtimes, version.runtime)))
 
@@ -187,23 +192,12 @@ def _packages(layers: tuple[AttachedLayer, ...]) -> tuple[CodePackage, ...]:
     return tuple(layer.code for layer in layers)
 
 
-def _zip_bytes(members: Mapping[str, Any]) -> bytes:
-    """The package of a request that brings one. S3 and images are left to `refuse_unsupported`, which names them."""
-    code = members["Code"]
-    zip_bytes: bytes | None = code.get("ZipFile")
-    others = [name for name, value in code.items() if value and name != "ZipFile"]
-    if zip_bytes is None and not others:
-        raise InvalidParameterValueException(NO_CODE)
-    if zip_bytes is not None and others:
-        raise InvalidParameterValueException(TWO_CODES)
-    return zip_bytes or b""
-
-
-def _architecture(members: Mapping[str, Any], otherwise: str) -> str:
-    """AWS's default is x86_64; ours is what the host has, or nothing would run on the other kind of machine."""
-    architecture: str = (members.get("Architectures") or [otherwise])[0]
-    check_architecture(architecture)
-    return architecture
+def _check_package_type(code: Mapping[str, Any], *, is_image: bool) -> None:
+    """A function stays what it was created from."""
+    if is_image and not code.get("ImageUri"):
+        raise InvalidParameterValueException(ZIP_FOR_IMAGE)
+    if not is_image and code.get("ImageUri"):
+        raise InvalidParameterValueException(IMAGE_FOR_ZIP)
 
 
 def _check_is_new(present: Function | None, target: FunctionTarget) -> None:

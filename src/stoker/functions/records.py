@@ -17,6 +17,9 @@ LATEST = "$LATEST"
 # Where things are kept by qualifier: the function as a whole, which is not the same as its `$LATEST`.
 UNQUALIFIED = ""
 
+SnapStart = Literal["None", "PublishedVersions"]
+"""To what `SnapStart.ApplyOn` applies it."""
+
 
 class State(StrEnum):
     PENDING = "Pending"
@@ -42,6 +45,42 @@ class LoggingConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class VpcConfig:
+    """The network of a function. Without subnets it has left its VPC: AWS goes on to show that it once had one."""
+
+    subnet_ids: tuple[str, ...] = ()
+    security_group_ids: tuple[str, ...] = ()
+    vpc_id: str = ""
+    ipv6_allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """A file system's access point and where the function sees it (`/mnt/…`)."""
+
+    arn: str
+    local_mount_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A container image: as it was asked for, and by the digest (hex SHA-256 of its manifest) that was found then."""
+
+    uri: str
+    resolved_uri: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """What a function says instead of its image; None where the image's own word counts."""
+
+    entry_point: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    working_directory: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why a state is what it is."""
 
@@ -62,7 +101,9 @@ class FunctionVersion:
     """One version (`$LATEST` or a number) of one function, complete.
 
     `build_id` changes exactly when something changes that a running environment was made from (code, configuration),
-    so environments of an older build are drained. `environment` is None when it was never given.
+    so environments of an older build are drained. `environment` is None when it was never given. A function made from
+    an image has neither runtime nor handler, and its `code` stands for the image: no bytes, named by its digest.
+    With a key of the customer's, `sealed_environment` is what KMS made of the variables, and `environment` None.
     `configuration_sha256` covers all that publishing would freeze: equal digests publish nothing new.
     """
 
@@ -91,6 +132,23 @@ class FunctionVersion:
     build_id: str
     configuration_sha256: str = ""
     layers: tuple[AttachedLayer, ...] = ()
+    vpc: VpcConfig | None = None
+    dead_letter_target_arn: str = ""
+    kms_key_arn: str = ""
+    sealed_environment: str | None = None
+    file_systems: tuple[FileSystem, ...] = ()
+    snap_start: SnapStart = "None"
+    image: Image | None = None
+    image_config: ImageConfig | None = None
+
+    @property
+    def package_type(self) -> Literal["Zip", "Image"]:
+        return "Zip" if self.image is None else "Image"
+
+    @property
+    def code_sha256(self) -> str:
+        """As the API shows it: of a package in base64, of an image in hex."""
+        return self.code.code_sha256 if self.image is None else self.image.digest
 
     @property
     def function_arn(self) -> str:
@@ -105,7 +163,7 @@ class FunctionVersion:
     @property
     def packages(self) -> tuple[CodePackage, ...]:
         """Everything of the code store that its environments see: the code, then the layers in their order."""
-        return (self.code, *self.layer_packages)
+        return (self.code, *self.layer_packages) if self.image is None else ()
 
     @property
     def layer_packages(self) -> tuple[CodePackage, ...]:

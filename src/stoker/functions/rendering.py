@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stoker.functions.records import FunctionVersion
+from stoker.functions.records import LATEST, FunctionVersion
 from stoker.runtimes.records import RuntimeBuild
 from stoker.runtimes.versions import runtime_version_arn
 
@@ -12,24 +12,29 @@ def listed_configuration(version: FunctionVersion, arn: str) -> dict[str, Any]:
     return {
         "FunctionName": version.name,
         "FunctionArn": arn,
-        "Runtime": version.runtime,
+        "Runtime": version.runtime or None,
         "Role": version.role,
-        "Handler": version.handler,
+        "Handler": version.handler or None,
         "CodeSize": version.code.size_bytes,
         "Description": version.description,
         "Timeout": version.timeout_s,
         "MemorySize": version.memory_mb,
         "LastModified": version.last_modified,
-        "CodeSha256": version.code.code_sha256,
+        "CodeSha256": version.code_sha256,
         "Version": version.version,
+        "VpcConfig": _vpc(version),
+        "DeadLetterConfig": {"TargetArn": version.dead_letter_target_arn} if version.dead_letter_target_arn else None,
         "Environment": None if version.environment is None else {"Variables": dict(version.environment)},
+        "KMSKeyArn": version.kms_key_arn or None,
         "TracingConfig": {"Mode": version.tracing_mode},
         "RevisionId": version.revision_id,
         "Layers": [{"Arn": layer.arn, "CodeSize": layer.code.size_bytes} for layer in version.layers] or None,
-        "PackageType": "Zip",
+        "FileSystemConfigs": _file_systems(version),
+        "PackageType": version.package_type,
+        "ImageConfigResponse": _image_config(version),
         "Architectures": [version.architecture],
         "EphemeralStorage": {"Size": version.ephemeral_storage_mb},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": _snap_start(version),
         "LoggingConfig": {
             "LogFormat": version.logging.log_format,
             "ApplicationLogLevel": version.logging.application_log_level,
@@ -54,9 +59,44 @@ def configuration(version: FunctionVersion, arn: str, build: RuntimeBuild | None
     runtime = {"RuntimeVersionArn": runtime_version_arn(build, version.region)} if build is not None else None
     ordered: dict[str, Any] = {}
     for name, value in shown.items():
-        if name == "PackageType":
+        if name == "FileSystemConfigs":
             ordered |= states
         elif name == "LoggingConfig":
             ordered["RuntimeVersionConfig"] = runtime
         ordered[name] = value
     return {name: value for name, value in ordered.items() if value is not None}
+
+
+def _vpc(version: FunctionVersion) -> dict[str, Any] | None:
+    vpc = version.vpc
+    if vpc is None:
+        return None
+    return {
+        "SubnetIds": list(vpc.subnet_ids),
+        "SecurityGroupIds": list(vpc.security_group_ids),
+        "VpcId": vpc.vpc_id,
+        "Ipv6AllowedForDualStack": vpc.ipv6_allowed,
+    }
+
+
+def _file_systems(version: FunctionVersion) -> list[dict[str, str]] | None:
+    return [{"Arn": system.arn, "LocalMountPath": system.local_mount_path} for system in version.file_systems] or None
+
+
+def _image_config(version: FunctionVersion) -> dict[str, Any] | None:
+    """Only what was given, as everywhere."""
+    config = version.image_config
+    if config is None:
+        return None
+    members = {
+        "EntryPoint": None if config.entry_point is None else list(config.entry_point),
+        "Command": None if config.command is None else list(config.command),
+        "WorkingDirectory": config.working_directory,
+    }
+    return {"ImageConfig": {name: value for name, value in members.items() if value is not None}}
+
+
+def _snap_start(version: FunctionVersion) -> dict[str, str]:
+    """Snapshots are made of published versions only."""
+    is_on = version.snap_start == "PublishedVersions" and version.version != LATEST
+    return {"ApplyOn": version.snap_start, "OptimizationStatus": "On" if is_on else "Off"}

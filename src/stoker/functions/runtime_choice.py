@@ -45,7 +45,10 @@ async def require_runtime(runtimes: RuntimeCatalogue, name: str) -> RuntimeBuild
 
 
 async def find_runtime(runtimes: RuntimeCatalogue, name: str) -> RuntimeBuild | None:
-    """The runtime if it is ready; a function outlives the readiness of its runtime."""
+    """The runtime if it is ready; a function outlives the readiness of its runtime. An image has none."""
+    found = runtimes.found(name)
+    if found is not None or not name:
+        return found
     try:
         return await asyncio.to_thread(runtimes.find, name)
     except (RuntimeNotReadyError, KeyError):

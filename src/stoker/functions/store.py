@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, delete, insert, select, update
@@ -17,13 +18,17 @@ from stoker.functions.provisioned_concurrency.store import PROVISIONED
 from stoker.functions.records import (
     LATEST,
     AttachedLayer,
+    FileSystem,
     Function,
     FunctionKey,
     FunctionVersion,
+    Image,
+    ImageConfig,
     LastUpdateStatus,
     LoggingConfig,
     Reason,
     State,
+    VpcConfig,
 )
 from stoker.functions.runtime_management.store import RUNTIME_MANAGEMENT
 from stoker.functions.tables import function_versions, functions
@@ -176,6 +181,14 @@ def _version_row(version: FunctionVersion) -> dict[str, Any]:
             {"arn": layer.arn, "sha256": layer.code.sha256, "size_bytes": layer.code.size_bytes}
             for layer in version.layers
         ],
+        "vpc": version.vpc and asdict(version.vpc),
+        "dead_letter_target_arn": version.dead_letter_target_arn,
+        "kms_key_arn": version.kms_key_arn,
+        "sealed_environment": version.sealed_environment,
+        "file_systems": [asdict(file_system) for file_system in version.file_systems],
+        "snap_start": version.snap_start,
+        "image": version.image and asdict(version.image),
+        "image_config": version.image_config and asdict(version.image_config),
     }
 
 
@@ -207,6 +220,32 @@ def _version(row: Row[Any]) -> FunctionVersion:
         build_id=row.build_id,
         configuration_sha256=row.configuration_sha256,
         layers=tuple(AttachedLayer(x["arn"], CodePackage(x["sha256"], x["size_bytes"])) for x in row.layers),
+        vpc=_vpc(row.vpc),
+        dead_letter_target_arn=row.dead_letter_target_arn,
+        kms_key_arn=row.kms_key_arn,
+        sealed_environment=row.sealed_environment,
+        file_systems=tuple(FileSystem(**members) for members in row.file_systems),
+        snap_start=row.snap_start,
+        image=None if row.image is None else Image(**row.image),
+        image_config=_image_config(row.image_config),
+    )
+
+
+def _vpc(members: Mapping[str, Any] | None) -> VpcConfig | None:
+    if members is None:
+        return None
+    subnets, groups = tuple(members["subnet_ids"]), tuple(members["security_group_ids"])
+    return VpcConfig(subnets, groups, members["vpc_id"], members["ipv6_allowed"])
+
+
+def _image_config(members: Mapping[str, Any] | None) -> ImageConfig | None:
+    if members is None:
+        return None
+    entry_point, command = members["entry_point"], members["command"]
+    return ImageConfig(
+        None if entry_point is None else tuple(entry_point),
+        None if command is None else tuple(command),
+        members["working_directory"],
     )
 
 

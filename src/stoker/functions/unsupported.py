@@ -4,7 +4,6 @@ One table, from which a later change deletes lines, and from which `docs/compati
 default forms of these members are accepted and answered as AWS does.
 """
 
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +51,7 @@ UNSUPPORTED = (
     Unsupported("Code.S3Bucket", "code in S3"),
     Unsupported("Code.S3Key", "code in S3"),
     Unsupported("Code.S3ObjectVersion", "code in S3"),
-    Unsupported("Code.S3ObjectStorageMode", "code in S3"),
+    Unsupported("Code.S3ObjectStorageMode", "S3ObjectStorageMode REFERENCE", _is("REFERENCE")),
     Unsupported("Code.SourceKMSKeyArn", "SourceKMSKeyArn"),
     Unsupported("MasterRegion", "Lambda@Edge"),
 )
@@ -118,20 +117,6 @@ def with_code(members: Mapping[str, Any]) -> dict[str, Any]:
     """The input of UpdateFunctionCode, with its code where CreateFunction has it."""
     code = {name: value for name, value in members.items() if name in CODE_MEMBERS}
     return {"Code": code, **{name: value for name, value in members.items() if name not in CODE_MEMBERS}}
-
-
-def host_architecture() -> str:
-    """This machine's architecture, by AWS's name for it."""
-    machine = platform.machine()
-    return {"aarch64": "arm64", "AMD64": "x86_64"}.get(machine, machine)
-
-
-def check_architecture(architecture: str) -> None:
-    """Raise InvalidParameterValueException for one that this host's processor cannot run."""
-    if architecture != host_architecture():
-        raise InvalidParameterValueException(
-            f"Stoker does not support the architecture {architecture} on this {host_architecture()} host. {SEE}"
-        )
 
 
 def _value(members: Any, path: list[str]) -> Any:

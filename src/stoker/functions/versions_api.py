@@ -74,7 +74,7 @@ class VersionsApi:
 
 
 def _check_code(function: Function, code_sha256: str | None) -> None:
-    present = function.latest.code.code_sha256
+    present = function.latest.code_sha256
     if code_sha256 and code_sha256 != present:
         raise InvalidParameterValueException(
             f"CodeSHA256 ({code_sha256}) is different from current CodeSHA256 in $LATEST ({present}). "

@@ -3,14 +3,15 @@
 Their policies have a file beside this one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stoker import limits
 from stoker.clock import Clock, lambda_timestamp
 from stoker.code.download import CodeDownload
+from stoker.code.source import Complaints, PackageSource
 from stoker.code.store import CodeStore
-from stoker.errors import AccessDeniedException, CodeStorageExceededException, InvalidParameterValueException
+from stoker.errors import AccessDeniedException, CodeStorageExceededException
 from stoker.functions.paging import page
 from stoker.functions.unsupported import not_supported
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Caller, Operation
@@ -20,8 +21,11 @@ from stoker.layers.policy_api import LayerPolicyApi
 from stoker.layers.records import LayerTarget, LayerVersion
 from stoker.layers.store import LayerStore
 
-NO_CONTENT = "Please provide a source for layer content."
-TWO_CONTENTS = "Please do not provide other LayerVersionContent parameters when providing a ZipFile."
+COMPLAINTS = Complaints(
+    missing="Please provide a source for layer content.",
+    ambiguous="Please do not provide other LayerVersionContent parameters when providing a ZipFile.",
+)
+CONTENT_MEMBERS = frozenset({"ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion", "S3ObjectStorageMode"})
 
 
 class LayersApi:
@@ -31,6 +35,7 @@ class LayersApi:
         self,
         store: LayerStore,
         code_store: CodeStore,
+        packages: PackageSource,
         code_download: CodeDownload,
         function_code_bytes: Callable[[Caller], int],
         clock: Clock,
@@ -38,6 +43,7 @@ class LayersApi:
         """`function_code_bytes` is what an account's functions use of its code storage, which layers share."""
         self._store = store
         self._code_store = code_store
+        self._packages = packages
         self._code_download = code_download
         self._function_code_bytes = function_code_bytes
         self._clock = clock
@@ -58,7 +64,9 @@ class LayersApi:
         target = layer_of(call)
         if target.account_id != call.caller.account_id:
             raise AccessDeniedException(None)
-        zip_bytes = _zip_bytes(call.members["Content"])
+        content = call.members["Content"]
+        _refuse_unsupported(content)
+        zip_bytes = await self._packages.read(content, target.account_id, target.region, COMPLAINTS)
         await self._check_code_storage(call.caller, len(zip_bytes))
         package = await self._code_store.put(zip_bytes)
         now = lambda_timestamp(self._clock.now_s())
@@ -165,16 +173,13 @@ def _suits(version: LayerVersion, members: Any) -> bool:
     return version.suits(members.get("CompatibleRuntime"), members.get("CompatibleArchitecture"))
 
 
-def _zip_bytes(content: Any) -> bytes:
-    zip_bytes: bytes | None = content.get("ZipFile")
-    others = [name for name, value in content.items() if value and name != "ZipFile"]
-    if zip_bytes is not None and others:
-        raise InvalidParameterValueException(TWO_CONTENTS)
-    if others:
-        raise not_supported("code in S3")
-    if zip_bytes is None:
-        raise InvalidParameterValueException(NO_CONTENT)
-    return zip_bytes
+def _refuse_unsupported(content: Mapping[str, Any]) -> None:
+    """What AWS offers for a layer's content and Stoker does not, and whatever AWS adds."""
+    if content.get("S3ObjectStorageMode") == "REFERENCE":
+        raise not_supported("S3ObjectStorageMode REFERENCE")
+    for name, value in content.items():
+        if value and name not in CONTENT_MEMBERS:
+            raise not_supported(name)
 
 
 def _tuple(values: Sequence[str] | None) -> tuple[str, ...] | None:
