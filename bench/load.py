@@ -27,7 +27,10 @@ _AUTHORIZATION = (
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to do. With several `functions`, each is called once, in turn, by one caller: their first calls."""
+    """What to do. With several `functions`, each is called once, in turn, by one caller: their first calls.
+
+    With a `path`, that is asked for instead of calling a function, and any answer with 200 is right.
+    """
 
     endpoint: str
     functions: tuple[str, ...]
@@ -36,6 +39,7 @@ class Load:
     calls_max: int = 1000
     warm_up: int = 0
     pause_s: float = 0.0
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +138,11 @@ class _Run:
     async def _often(
         self, caller: int, connection: _Connection, calls: int, deadline_s: float = float("inf")
     ) -> list[float]:
-        head = self._head(self._load.functions[0])
+        path = self._load.path
+        head = self._head("GET", path) if path else self._invocation_head(self._load.functions[0])
         latencies = []
         for number in range(calls):
-            payload = b'{"caller": %d, "call": %d}' % (caller, number)
+            payload = b"" if path else b'{"caller": %d, "call": %d}' % (caller, number)
             sent_s = perf_counter()
             answer = await connection.send(head % len(payload) + payload)
             now_s = perf_counter()
@@ -153,23 +158,26 @@ class _Run:
         for function in self._load.functions:
             payload = b'{"function": "%b"}' % function.encode()
             sent_s = perf_counter()
-            answer = await connection.send(self._head(function) % len(payload) + payload)
+            answer = await connection.send(self._invocation_head(function) % len(payload) + payload)
             latencies.append(perf_counter() - sent_s)
             self._check(payload, *answer)
             await asyncio.sleep(self._load.pause_s)
         return Outcome(latencies, perf_counter() - began_s, self._errors, self._problems)
 
-    def _head(self, function: str) -> bytes:
-        path = f"/2015-03-31/functions/{function}/invocations"
+    def _invocation_head(self, function: str) -> bytes:
+        return self._head("POST", f"/2015-03-31/functions/{function}/invocations")
+
+    def _head(self, method: str, path: str) -> bytes:
+        """Lacks the length of the body."""
         return (
-            f"POST {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nX-Amz-Date: 20250101T000000Z\r\n".encode()
+            f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nX-Amz-Date: 20250101T000000Z\r\n".encode()
             + b"Authorization: "
             + _AUTHORIZATION
             + b"\r\nContent-Length: %d\r\n\r\n"
         )
 
     def _check(self, payload: bytes, head: bytes, body: bytes) -> None:
-        if head.startswith(b"HTTP/1.1 200 ") and body == payload:
+        if head.startswith(b"HTTP/1.1 200 ") and (self._load.path or body == payload):
             return
         self._errors += 1
         if len(self._problems) < 3:

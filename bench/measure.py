@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bench import floor
+from bench.control_plane import ControlPlane, measure_control_plane
 from bench.legs import Leg, leg_of, middle, percentile
 from bench.load import CALL_LIMIT_S, Load
 from bench.node import BenchNode
@@ -27,6 +28,7 @@ class Results:
     node_cold_s: dict[str, list[float]] = field(default_factory=dict)
     first_of_runtime_s: float = 0.0
     isolation: str = ""
+    control_plane: ControlPlane | None = None
     problems: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -55,6 +57,7 @@ class Results:
                 for case in self.node_cold_s
             ],
             "first_of_runtime_ms": self.first_of_runtime_s * 1000,
+            "control_plane": self.control_plane.as_json() if self.control_plane is not None else None,
             "problems": self.problems,
         }
 
@@ -81,6 +84,8 @@ async def measure(plan: Plan, progress: Callable[[str], None]) -> Results:
                     results.node_legs.setdefault(callers, []).append(leg)
                 for case in plan.cold_cases:
                     await _cold(node, case, number, plan, results)
+    progress(f"the control plane with {plan.functions:,} functions")
+    results.control_plane = await measure_control_plane(plan, lambda load: _load(load, results))
     return results
 
 

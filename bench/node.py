@@ -100,7 +100,20 @@ class BenchNode:
         """A function of the Python that runs Stoker; active when this returns."""
         await asyncio.to_thread(self._deploy, name, folder)
 
+    async def deploy_many(self, count: int, folder: Path) -> None:
+        """As many functions of one package; each is active when this returns."""
+        zip_bytes = _zip_of(folder)
+        names = [f"many-{number}" for number in range(count)]
+        for name in names:
+            await asyncio.to_thread(self._create, name, zip_bytes)
+        for name in names:
+            await asyncio.to_thread(self._wait_active, name)
+
     def _deploy(self, name: str, folder: Path) -> None:
+        self._create(name, _zip_of(folder))
+        self._wait_active(name)
+
+    def _create(self, name: str, zip_bytes: bytes) -> None:
         self._client.create_function(
             FunctionName=name,
             Runtime=RUNTIME,
@@ -108,8 +121,10 @@ class BenchNode:
             Role=ROLE,
             MemorySize=MEMORY_MB,
             Timeout=30,
-            Code={"ZipFile": _zip_of(folder)},
+            Code={"ZipFile": zip_bytes},
         )
+
+    def _wait_active(self, name: str) -> None:
         waiter = self._client.get_waiter("function_active_v2")
         waiter.wait(FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 1000})
 

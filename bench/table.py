@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
+from bench.control_plane import ControlPlane
 from bench.goals import goals_of
 from bench.legs import middle, percentile
 from bench.measure import Results
@@ -19,13 +20,17 @@ def print_table(results: Results, machine: Mapping[str, str], console: Console) 
         table.add_column(column, justify="right", no_wrap=True)
     _add_warm(table, results)
     _add_cold(table, results)
+    if results.control_plane is not None:
+        _add_control_plane(table, results.control_plane)
     console.print(table)
     for goal in goals_of(results):
         console.print(f"{'met   ' if goal.is_met else 'MISSED'} {goal.text}: {goal.measured}", highlight=False)
     console.print(
         f"\nfloor: awslambdaric in a plain process on a bare Runtime API, no sandbox, no Lambda API; for a cold start, "
         f"a new interpreter.\nnode: the whole of it, isolation {results.isolation}, functions of {MEMORY_MB} MB (one "
-        "vCPU, so that nobody is throttled).\nThe load generator runs on the same cores.",
+        "vCPU, so that nobody is throttled).\nWith many functions, the floor of an operation is the operation without "
+        "HTTP, and that of a call is the same call when there is one function.\n"
+        "The load generator runs on the same cores.",
         highlight=False,
     )
     console.print(", ".join(f"{name} {value}" for name, value in machine.items()), highlight=False)
@@ -56,7 +61,19 @@ def _add_cold(table: Table, results: Results) -> None:
         table.add_row(
             f"cold start, {case}, p50 of {len(node_s)}", *_compared(floor_ms, percentile(node_s, 50) * 1000), ""
         )
-    table.add_row("first call of a new node", "", f"{results.first_of_runtime_s * 1000:.0f} ms", "", "")
+    first_ms = results.first_of_runtime_s * 1000
+    table.add_row("first call of a new node", "", f"{first_ms:.0f} ms", "", "", end_section=True)
+
+
+def _add_control_plane(table: Table, measured: ControlPlane) -> None:
+    """In the floor's column stands the operation alone, called in one process; for a call, the function alone."""
+    count = f"{measured.functions:,} functions"
+    for what, floor_ms, node_ms in (
+        ("ListFunctions, a page", measured.list_page_object_ms, measured.list_page_ms),
+        ("GetFunction", measured.get_function_object_ms, measured.get_function_ms),
+        ("warm, 1 caller, p50", measured.invoke_alone_ms, measured.invoke_among_ms),
+    ):
+        table.add_row(f"{what}, {count}", *_compared(floor_ms, node_ms), "")
 
 
 def _compared(floor_ms: float, node_ms: float) -> tuple[str, str, str]:

@@ -39,25 +39,22 @@ _CONFIGURING = (
 # What may be missing of an operation that is there, and the header that asks for it.
 _VARIANTS: Mapping[str, tuple[tuple[str, dict[str, str]], ...]] = {
     "Invoke": (
-        ("asynchronous calls (`InvocationType` `Event`)", {"X-Amz-Invocation-Type": "Event"}),
         ("tenants (`TenantId`)", {"X-Amz-Tenant-Id": "probe"}),
         ("durable executions (`DurableExecutionName`)", {"X-Amz-Durable-Execution-Name": "probe"}),
-    )
+    ),
+    "InvokeWithResponseStream": (("tenants (`TenantId`)", {"X-Amz-Tenant-Id": "probe"}),),
 }
 
 # Operations that do all they should, while what they are for is still missing. Written by hand, and to be deleted with
 # the lack.
 _WITHOUT_EFFECT: Mapping[str, str] = {
-    "AddPermission": "calls are not yet authorised by policies",
+    "AddPermission": "policies let other accounts invoke; services are not yet asked for theirs",
     "CreateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
     "UpdateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
     "CreateEventSourceMapping": "only with `Enabled=false`: nothing is polled yet; sources are not looked up",
     "UpdateEventSourceMapping": "only with `Enabled=false`: nothing is polled yet",
     "CreateFunctionUrlConfig": "nothing answers at the URL yet",
     "UpdateFunctionUrlConfig": "nothing answers at the URL yet",
-    "PutFunctionEventInvokeConfig": "there are no asynchronous calls yet to follow it",
-    "UpdateFunctionEventInvokeConfig": "there are no asynchronous calls yet to follow it",
-    "PutFunctionRecursionConfig": "loops are not yet detected, whatever is set",
     "PutRuntimeManagementConfig": "a host has one build of each runtime, so `FunctionUpdate` does what `Auto` does and "
     "`Manual` can name the present build only",
     "PutFunctionScalingConfig": "refused for every function, as AWS does without a capacity provider",
@@ -78,14 +75,14 @@ class Node:
         signed = {"Authorization": f"AWS4-HMAC-SHA256 {_CREDENTIAL.format(service=service)}", **headers}
         connection.request(method, path, headers=signed)
         answer = connection.getresponse()
-        answer.read()
+        body = answer.read()
         connection.close()
         if (
             answer.status == http.client.NOT_FOUND
             and answer.getheader("x-amzn-ErrorType") == "UnknownOperationException"
         ):
             raise LookupError(f"the node does not know {method} {path}")
-        return answer.status != http.client.NOT_IMPLEMENTED
+        return answer.status != http.client.NOT_IMPLEMENTED and b"does not implement the operation" not in body
 
 
 def tables(node: Node) -> str:
@@ -95,8 +92,9 @@ def tables(node: Node) -> str:
         [
             "# Compatibility",
             "",
-            "What Stoker does of AWS's interfaces. An operation that is absent answers 501 `NotImplementedException`",
-            "and says its name. A member that is refused answers 400 `InvalidParameterValueException` and says which.",
+            "What Stoker does of AWS's interfaces. An operation or a member that is absent answers 400",
+            "`InvalidParameterValueException` and says its name (services other than Lambda: 501",
+            "`NotImplementedException`).",
             "What is kept without doing anything yet is marked: no reader shall have to find that out.",
             "",
             *_lambda_operations(node, lambda_model),

@@ -1,4 +1,4 @@
-"""Deleting packages and merged layers that nobody uses any more."""
+"""Deleting packages, merged layers and images that nobody uses any more."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from stoker.code.layer_trees import LayerTrees, layer_list
 from stoker.code.store import CodeStore
 from stoker.environments.pool import EnvironmentPool
 from stoker.functions.registry import FunctionRegistry
+from stoker.images.store import ImageStore
 from stoker.layers.store import LayerStore
 
 EVERY_S = 3600.0
@@ -19,6 +20,7 @@ class CodeSweep:
     code_store: CodeStore
     layer_trees: LayerTrees
     layer_store: LayerStore
+    images: ImageStore
     registry: FunctionRegistry
     environments: EnvironmentPool
 
@@ -34,5 +36,8 @@ class CodeSweep:
                 published
                 | self.registry.packages_in_use()
                 | {package.sha256 for version in mounted for package in version.packages}
+            )
+            await self.images.delete_unused(
+                self.registry.images_in_use() | {version.image.digest for version in mounted if version.image}
             )
             await asyncio.sleep(EVERY_S)

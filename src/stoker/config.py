@@ -4,14 +4,18 @@ A setting that is not known is refused, so that a misspelt one never goes unnoti
 each; a test looks for it.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from stoker.limits import CONCURRENT_EXECUTIONS_DEFAULT, SCALE_OUT_ENVIRONMENTS_PER_10_S, Limits, limits_of
+
 Isolation = Literal["auto", "strict", "plain"]
+NetworkMode = Literal["isolated", "internet"]
 
 
 class SettingsError(Exception):
@@ -44,14 +48,33 @@ class Settings:
     access_key_id: str = ""
     secret_access_key: str = ""
     database_url: str = ""
-    concurrent_executions: int = 1000
-    scale_out_environments_per_10_s: int = 1000
+    concurrent_executions: int = CONCURRENT_EXECUTIONS_DEFAULT
+    scale_out_environments_per_10_s: int = SCALE_OUT_ENVIRONMENTS_PER_10_S
+    limits: Limits = field(default_factory=Limits)
     idle_timeout_s: float = 600.0
     freeze_after_s: float = 0.25
+    inactive_after_days: float = 30.0
+    snapshots_inactive_after_days: float = 14.0
+    snapshots_ready_max: int = 10
     memory_reserve_mb: int = 512
     stop_grace_s: float = 30.0
     log_retention_days: int = 0
     update_delay_s: float = 0.2
+    network: NetworkMode = "isolated"
+    nameservers: str = ""
+    internet_allow: str = ""
+    internet_range: str = ""
+    uplinks: str = ""
+    subnets: Mapping[str, Any] = field(default_factory=dict)
+    security_groups: Mapping[str, Any] = field(default_factory=dict)
+    file_systems: Mapping[str, str] = field(default_factory=dict)
+    async_retry_delay_s: float = 60.0
+    async_concurrency_per_function: int = 100
+    aws_in_functions: bool = True
+    neighbours: Mapping[str, str] = field(default_factory=dict)
+    registries: Mapping[str, str] = field(default_factory=dict)
+    images_dir: Path | None = None
+    otlp_endpoint: str = ""
 
     @property
     def has_credentials(self) -> bool:
@@ -106,13 +129,41 @@ def _converted(name: str, value: Any, hint: Any, where: str) -> Any:
             return value
         if hint is bool:
             return _boolean(value)
-        if hint is Path:
+        if get_origin(hint) is Mapping:
+            return _table(value, get_args(hint)[1])
+        if hint is Limits:
+            return limits_of(_object(value, "integers"))
+        if hint in (Path, Path | None):
             return Path(value).expanduser().absolute()
         if isinstance(value, bool):
             raise ValueError(f"must be of type {hint.__name__}")
         return hint(value)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"setting {name!r} {where}: {error}") from None
+
+
+def _table(value: Any, kind: Any) -> Mapping[str, Any]:
+    """A table of the file, or the text of a JSON object, with texts as values, or tables of the setting's own."""
+    kind, name = (str, "texts") if kind is str else (Mapping, "tables")
+    members = _object(value, name)
+    if not all(isinstance(member, kind) for member in members.values()):
+        raise _no_table(name)
+    return members
+
+
+def _object(value: Any, of: str) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, Mapping):
+        raise _no_table(of)
+    return dict(value)
+
+
+def _no_table(of: str) -> ValueError:
+    return ValueError(f"must be a table of {of}; in the environment, a JSON object")
 
 
 def _boolean(value: Any) -> bool:
@@ -136,8 +187,16 @@ def _checked(settings: Settings) -> Settings:
     for name in ("concurrent_executions", "idle_timeout_s", "stop_grace_s", "freeze_after_s"):
         if getattr(settings, name) < 0:
             raise SettingsError(f"setting {name!r}: must not be negative")
+    if settings.otlp_endpoint and not settings.otlp_endpoint.startswith(("http://", "https://")):
+        raise SettingsError("setting 'otlp_endpoint': must be a URL such as 'http://127.0.0.1:4318', or empty")
     if settings.scale_out_environments_per_10_s < 1:
         raise SettingsError("setting 'scale_out_environments_per_10_s': must be at least 1")
+    if settings.snapshots_ready_max < 1:
+        raise SettingsError("setting 'snapshots_ready_max': must be at least 1")
+    if settings.async_retry_delay_s < 0:
+        raise SettingsError("setting 'async_retry_delay_s': must not be negative")
+    if settings.async_concurrency_per_function < 1:
+        raise SettingsError("setting 'async_concurrency_per_function': must be at least 1")
     if not is_loopback(settings.host) and not settings.has_credentials:
         raise SettingsError(
             f"listening on {settings.host} needs credentials: set access_key_id and secret_access_key "

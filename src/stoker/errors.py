@@ -84,22 +84,42 @@ class UnknownOperationException(LambdaError):
 
 
 class NotImplementedByStokerException(LambdaError):
-    """An operation that AWS has and Stoker does not: refused by name, never answered with something made up."""
+    """An operation that AWS has and Stoker does not: refused by name, never answered with something made up.
+
+    Of other services than Lambda: their models have no error in common that would say so.
+    """
 
     status = 501
     message_member = "Message"
     fault = "Service"
 
     def __init__(self, operation: str) -> None:
-        super().__init__(
-            f"Stoker does not implement the operation {operation} yet. See docs/compatibility.md.",
-            code="NotImplementedException",
-        )
+        super().__init__(_not_implemented(operation), code="NotImplementedException")
+
+
+class OperationNotImplementedException(LambdaError):
+    """The same for the Lambda API, by an error that each of its operations has in its model."""
+
+    status = 400
+    message_member = "message"
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(_not_implemented(operation), code="InvalidParameterValueException")
+
+
+def _not_implemented(operation: str) -> str:
+    return f"Stoker does not implement the operation {operation} yet. See docs/compatibility.md."
 
 
 class InvalidParameterValueException(LambdaError):
     status = 400
     message_member = "message"
+
+
+class EFSMountFailureException(LambdaError):
+    """A function's file system cannot be mounted."""
+
+    status = 403
 
 
 class InvalidRequestContentException(LambdaError):
@@ -112,6 +132,24 @@ class InvalidZipFileException(LambdaError):
 
 
 class InvalidRuntimeException(LambdaError):
+    status = 502
+
+
+class KMSAccessDeniedException(LambdaError):
+    """The customer's key may not be used, or KMS cannot be reached."""
+
+    status = 502
+
+
+class KMSDisabledException(LambdaError):
+    status = 502
+
+
+class KMSInvalidStateException(LambdaError):
+    status = 502
+
+
+class KMSNotFoundException(LambdaError):
     status = 502
 
 
@@ -145,6 +183,12 @@ class ProvisionedConcurrencyConfigNotFoundException(LambdaError):
     message_member = "message"
 
 
+class RecursiveInvocationException(LambdaError):
+    """The function has been invoked too often in one chain of requests."""
+
+    status = 400
+
+
 class RequestTooLargeException(LambdaError):
     """Its name on the wire is `RequestEntityTooLargeException`, and it has no `Type`."""
 
@@ -176,6 +220,24 @@ class ResourceNotReadyException(LambdaError):
 class ServiceException(LambdaError):
     status = 500
     fault = "Service"
+
+
+class SnapStartException(LambdaError):
+    """What the function does after a restore failed."""
+
+    status = 400
+
+
+class SnapStartNotReadyException(LambdaError):
+    """The version is being initialised, for its snapshot."""
+
+    status = 409
+
+
+class SnapStartTimeoutException(LambdaError):
+    """What the function does after a restore took too long."""
+
+    status = 408
 
 
 class TooManyRequestsException(LambdaError):
@@ -214,8 +276,17 @@ class ServiceNotProvidedException(LambdaError):
     status = 501
     fault = "Service"
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, reason: str = "See docs/compatibility.md.") -> None:
         super().__init__(
-            f"Stoker does not provide the service {service[:64]}. See docs/compatibility.md.",
-            code="NotImplementedException",
+            f"Stoker does not provide the service {service[:64]}. {reason}", code="NotImplementedException"
         )
+
+
+class NeighbourUnavailableException(LambdaError):
+    """Another service of AWS that should answer here cannot be reached just now. Clients try again."""
+
+    status = 503
+    fault = "Service"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="ServiceUnavailable")

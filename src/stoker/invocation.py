@@ -7,6 +7,7 @@ runtime and back; nobody parses them on the way.
 from dataclasses import dataclass
 
 from stoker.functions.records import FunctionTarget
+from stoker.runtime_api.streaming import ResponseSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class Invocation:
     """One call of a function.
 
     `request_id` is the one the caller sees and the handler gets; `client_context` is the caller's JSON, decoded ("" for
-    none); `trace_id` is `Root=…;Parent=…;Sampled=…`; `wants_log` asks for the log's last 4 KB.
+    none); `trace_id` is `Root=…;Parent=…;Sampled=…`; `wants_log` asks for the log's last 4 KB. `sink` takes the
+    response while the function writes it; the result then has none, unless there was an error.
     """
 
     request_id: str
@@ -23,6 +25,7 @@ class Invocation:
     trace_id: str
     client_context: str = ""
     wants_log: bool = False
+    sink: ResponseSink | None = None
 
 
 @dataclass(frozen=True, slots=True)

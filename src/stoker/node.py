@@ -22,6 +22,12 @@ PLAIN_WARNING = (
 )
 
 
+def url_of(listener: socket.socket) -> str:
+    """The node's own URL, as tools on this host may call it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class Node:
     """`announce` once it answers, `withdraw` at its end; `state` is what its health says."""
 
@@ -45,8 +51,7 @@ class Node:
 
     def announce(self, listener: socket.socket) -> None:
         """Tell the person in front of it, and the command line, where it is."""
-        host, port = listener.getsockname()[:2]
-        self._endpoint = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._endpoint = url_of(listener)
         record = {
             "pid": os.getpid(),
             "endpoint": self._endpoint,

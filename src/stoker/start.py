@@ -1,13 +1,20 @@
 """What a node needs of its host before it can start, and what it says when that is not to be had."""
 
 import asyncio
+import os
 import resource
 import signal
 import socket
+from collections.abc import Mapping
+from pathlib import Path
 
 from stoker.config import Settings, is_loopback
+from stoker.sandbox.file_systems import check_mappable
 from stoker.sandbox.host import examine
 from stoker.sandbox.namespaces import NamespaceSandboxes
+from stoker.sandbox.network.host_support import network_lack
+from stoker.sandbox.network.networks import Networks, node_id_of
+from stoker.sandbox.network.records import DeclaredNetworks
 from stoker.sandbox.plain import PlainSandboxes
 from stoker.sandbox.sandbox import SandboxMaker
 
@@ -16,8 +23,10 @@ class StartError(Exception):
     """The node cannot start; the text says what to do."""
 
 
-async def sandbox_maker(settings: Settings) -> SandboxMaker:
-    """The best isolation this host allows, or what the settings insist on. Raises StartError."""
+async def sandbox_maker(
+    settings: Settings, networks: DeclaredNetworks, file_systems: Mapping[str, Path]
+) -> SandboxMaker:
+    """The best isolation this host allows, or what the settings insist on. Raises StartError, SettingsError."""
     report = await asyncio.to_thread(examine)
     isolation = report.isolation if settings.isolation == "auto" else settings.isolation
     if isolation == "strict" and report.isolation != "strict":
@@ -29,7 +38,30 @@ async def sandbox_maker(settings: Settings) -> SandboxMaker:
                 "listen on 127.0.0.1, or see what is missing for isolation 'strict' with: stoker doctor"
             )
         return PlainSandboxes(settings.data)
-    return NamespaceSandboxes(settings.data, settings.data / "code")
+    ways_out = None
+    if networks.has_ways_out:
+        if (lack := await asyncio.to_thread(network_lack)) is not None:
+            raise StartError(f"network 'internet' and subnets are not possible here: {lack.what}. {lack.remedy}")
+        ways_out = Networks(settings, networks, node_id_of(settings.data))
+    directories = sorted(set(file_systems.values()))
+    if os.geteuid() == 0:
+        await asyncio.to_thread(check_mappable, directories)
+    _allow(resource.RLIMIT_NOFILE, "file_descriptors_max", settings.limits.file_descriptors_max)
+    _allow(resource.RLIMIT_NPROC, "processes_max", settings.limits.processes_max)
+    return NamespaceSandboxes(
+        settings.data, settings.data / "code", ways_out, limits=settings.limits, directories=directories
+    )
+
+
+def _allow(kind: int, name: str, wanted: int) -> None:
+    """Let sandboxes, which inherit the node's own hard limit, have as much as is `wanted`. Raises StartError."""
+    soft, hard = resource.getrlimit(kind)
+    if hard == resource.RLIM_INFINITY or hard >= wanted:
+        return
+    try:
+        resource.setrlimit(kind, (soft, wanted))
+    except (ValueError, OSError):
+        raise StartError(f"limits.{name} is {wanted}, and this host allows {hard}: raise it there first") from None
 
 
 def bound_socket(settings: Settings) -> socket.socket:

@@ -28,7 +28,10 @@ def test_a_quick_run_measures_everything_and_leaves_nothing(tmp_path: Path, orph
             assert leg[who]["errors"] == 0
         assert leg["node"]["cpu_us_per_call"] > 0
     assert [case["case"] for case in results["cold"]] == ["echo", "imports boto3"]
-    assert len(results["goals"]) == 3
+    assert len(results["goals"]) == 6
+    control_plane = results["control_plane"]
+    assert control_plane.pop("functions") == 60
+    assert all(milliseconds > 0 for milliseconds in control_plane.values())
     assert results["problems"] == []
     assert errors == ""
     assert orphans.left() == {}

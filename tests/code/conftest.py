@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stoker.code.store import CodeStore
+from stoker.limits import Limits
 from stoker.runtimes.records import RuntimeBuild
 from stoker.supervision import Background
 
@@ -19,7 +20,7 @@ async def background() -> AsyncIterator[Background]:
 
 @pytest.fixture
 async def code_store(tmp_path: Path, background: Background) -> AsyncIterator[CodeStore]:
-    store = CodeStore(tmp_path / "code", background)
+    store = CodeStore(tmp_path / "code", background, Limits().unzipped_bytes_max)
     await store.open()
     yield store
     await store.close()

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from stoker import limits
-from stoker.code.source import Complaints, ObjectStorageError, PackageSource
+from stoker.code.source import Complaints, ObjectStorageError, ObjectTooLargeError, PackageSource
 from stoker.errors import InvalidParameterValueException, LambdaError, RequestTooLargeException
+from stoker.limits import Limits
 
 COMPLAINTS = Complaints("no source", "two sources")
 IN_S3 = {"S3Bucket": "b", "S3Key": "k"}
@@ -27,7 +27,7 @@ class Bucket:
 
 async def read(source: dict[str, Any], answer: bytes | Exception = b"from s3") -> tuple[bytes, Bucket]:
     bucket = Bucket(answer)
-    return await PackageSource(bucket).read(source, "000000000000", "eu-west-1", COMPLAINTS), bucket
+    return await PackageSource(bucket, Limits()).read(source, "000000000000", "eu-west-1", COMPLAINTS), bucket
 
 
 async def refused(source: dict[str, Any], answer: bytes | Exception = b"from s3") -> LambdaError:
@@ -41,8 +41,8 @@ async def test_a_zip_in_the_request_is_taken_as_it_is() -> None:
 
 
 async def test_a_zip_of_the_largest_size_is_taken_and_one_byte_more_is_not() -> None:
-    largest = bytes(limits.ZIPPED_BYTES_MAX)
-    assert len((await read({"ZipFile": largest}))[0]) == limits.ZIPPED_BYTES_MAX
+    largest = bytes(Limits().zipped_bytes_max)
+    assert len((await read({"ZipFile": largest}))[0]) == Limits().zipped_bytes_max
     error = await refused({"ZipFile": largest + b"x"})
     assert isinstance(error, RequestTooLargeException)
     assert error.message == "Zipped size must be smaller than 52428800 bytes"
@@ -51,7 +51,7 @@ async def test_a_zip_of_the_largest_size_is_taken_and_one_byte_more_is_not() -> 
 async def test_an_object_is_asked_for_by_bucket_key_and_version() -> None:
     zip_bytes, bucket = await read({**IN_S3, "S3ObjectVersion": "v"})
     assert zip_bytes == b"from s3"
-    assert bucket.asked == ("000000000000", "eu-west-1", "b", "k", "v", limits.UNZIPPED_BYTES_MAX)
+    assert bucket.asked == ("000000000000", "eu-west-1", "b", "k", "v", Limits().unzipped_bytes_max)
 
 
 async def test_an_error_of_s3_is_told_in_awss_words() -> None:
@@ -70,7 +70,7 @@ async def test_an_s3_that_cannot_be_asked_says_what_to_do() -> None:
 
 
 async def test_an_object_that_could_never_be_unpacked_is_refused() -> None:
-    error = await refused(IN_S3, bytes(limits.UNZIPPED_BYTES_MAX + 1))
+    error = await refused(IN_S3, ObjectTooLargeError("too large"))
     assert error.message == "Unzipped size must be smaller than 262144000 bytes"
 
 

@@ -13,6 +13,7 @@ from stoker.errors import InvalidParameterValueException
 from stoker.supervision import Background
 from tests.code.archives import archive
 
+UNZIPPED_BYTES_MAX = 262_144_000
 APP = archive({"app.py": "def handler(event, context): return event\n"})
 
 # Stores packages one after the other, saying each digest once it is acknowledged, until it is killed.
@@ -25,7 +26,7 @@ from tests.code.archives import archive
 
 async def main():
     async with Background() as background:
-        store = CodeStore(Path(sys.argv[1]), background)
+        store = CodeStore(Path(sys.argv[1]), background, 262_144_000)
         await store.open()
         for number in range(1_000_000):
             files = {f"{place}.txt": f"{number} {place}" for place in range(20)}
@@ -76,7 +77,7 @@ async def test_a_refused_package_leaves_nothing_behind(code_store: CodeStore, tm
 async def test_packages_survive_a_restart(code_store: CodeStore, tmp_path: Path, background: Background) -> None:
     package = await code_store.put(APP)
     await wait_until_flushed(tmp_path, package)
-    again = CodeStore(tmp_path / "code", background)
+    again = CodeStore(tmp_path / "code", background, UNZIPPED_BYTES_MAX)
     await again.open()
     assert again.contains(package)
     assert (again.tree(package) / "app.py").exists()
@@ -85,7 +86,7 @@ async def test_packages_survive_a_restart(code_store: CodeStore, tmp_path: Path,
 async def test_left_overs_of_a_crash_are_swept_at_start(tmp_path: Path, background: Background) -> None:
     (tmp_path / "code/.temporary-0123/tree").mkdir(parents=True)
     (tmp_path / "code/.temporary-0123/tree/app.py").touch()
-    store = CodeStore(tmp_path / "code", background)
+    store = CodeStore(tmp_path / "code", background, UNZIPPED_BYTES_MAX)
     await store.open()
     assert places(tmp_path / "code") == set()
 
@@ -98,7 +99,7 @@ async def test_a_tree_that_a_power_cut_may_have_damaged_is_made_anew(
     (tmp_path / "code" / package.sha256 / FLUSHED).unlink()
     (code_store.tree(package) / "app.py").write_bytes(b"")
     (tmp_path / "code" / package.sha256 / "bytecode-python3.x").write_text("python:3.x.v1")
-    again = CodeStore(tmp_path / "code", background)
+    again = CodeStore(tmp_path / "code", background, UNZIPPED_BYTES_MAX)
     await again.open()
     assert (again.tree(package) / "app.py").read_text().startswith("def handler")
     assert {path.name for path in (tmp_path / "code" / package.sha256).iterdir()} == {"package.zip", "tree", FLUSHED}
@@ -110,7 +111,7 @@ async def test_a_damaged_zip_is_reported_and_does_not_stop_the_start(
     place = tmp_path / "code" / ("0" * 64)
     place.mkdir(parents=True)
     (place / "package.zip").write_bytes(APP)
-    await CodeStore(tmp_path / "code", background).open()
+    await CodeStore(tmp_path / "code", background, UNZIPPED_BYTES_MAX).open()
     assert "damaged" in caplog.text
 
 
@@ -119,7 +120,7 @@ async def test_only_packages_out_of_use_are_deleted(
 ) -> None:
     kept = await code_store.put(APP)
     await code_store.put(archive({"old.py": ""}))
-    again = CodeStore(tmp_path / "code", background)
+    again = CodeStore(tmp_path / "code", background, UNZIPPED_BYTES_MAX)
     await again.open()
     assert await again.delete_unused({kept.sha256}) == 1
     assert places(tmp_path / "code") == {kept.sha256}
@@ -145,7 +146,7 @@ def test_every_acknowledged_package_survives_kill_9(tmp_path: Path) -> None:
 
     async def check() -> None:
         async with Background() as background:
-            store = CodeStore(tmp_path, background)
+            store = CodeStore(tmp_path, background, UNZIPPED_BYTES_MAX)
             await store.open()
             for digest in acknowledged:
                 assert hashlib.sha256(store.zip_file(digest).read_bytes()).hexdigest() == digest

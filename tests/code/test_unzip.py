@@ -10,19 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stoker import limits
 from stoker.code.entries import EMPTY_ZIP, NOT_A_ZIP
-from stoker.code.unzip import UNZIPPED_TOO_LARGE, unzip
+from stoker.code.unzip import unzip
 from stoker.errors import InvalidParameterValueException
+from stoker.limits import MIB, PACKAGE_ENTRIES_MAX
 from tests.code.archives import RawEntry, archive, deflate, file, link, raw_archive
 
 GOOD = archive({"app.py": "print('hello')", "lib/data.bin": bytes(range(256)) * 100})
+
+UNZIPPED_BYTES_MAX = 262_144_000
+UNZIPPED_TOO_LARGE = "Unzipped size must be smaller than 262144000 bytes"
 
 
 def refusal(zip_bytes: bytes, tmp_path: Path) -> str:
     """The text of the refusal, after checking that nothing was written outside the tree."""
     with pytest.raises(InvalidParameterValueException) as raised:
-        unzip(zip_bytes, tmp_path / "package" / "tree")
+        unzip(zip_bytes, tmp_path / "package" / "tree", UNZIPPED_BYTES_MAX)
     assert raised.value.code == "InvalidParameterValueException"
     assert {path.name for path in tmp_path.iterdir()} == {"package"}
     assert {path.name for path in (tmp_path / "package").iterdir()} <= {"tree"}
@@ -38,7 +41,11 @@ def package(tmp_path: Path) -> Path:
 def test_files_keep_their_content_in_stored_and_deflated_archives(package: Path) -> None:
     for number, compression in enumerate((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)):
         tree = package / str(number)
-        unzip(archive({"a.txt": "alpha", "deep/er/b.bin": b"\0" * 300_000, "empty": ""}, compression), tree)
+        unzip(
+            archive({"a.txt": "alpha", "deep/er/b.bin": b"\0" * 300_000, "empty": ""}, compression),
+            tree,
+            UNZIPPED_BYTES_MAX,
+        )
         assert (tree / "a.txt").read_text() == "alpha"
         assert (tree / "deep/er/b.bin").read_bytes() == b"\0" * 300_000
         assert (tree / "empty").read_bytes() == b""
@@ -56,6 +63,7 @@ def test_modes_are_readable_for_all_and_executable_where_the_archive_says_so(pac
                 RawEntry(b"from-windows", b"s", mode=0),
             ),
             package / "tree",
+            UNZIPPED_BYTES_MAX,
         )
     finally:
         os.umask(old_umask)
@@ -65,7 +73,7 @@ def test_modes_are_readable_for_all_and_executable_where_the_archive_says_so(pac
 
 
 def test_files_keep_their_modification_times(package: Path) -> None:
-    unzip(raw_archive(file("a"), RawEntry(b"b", b"x", date=0)), package / "tree")
+    unzip(raw_archive(file("a"), RawEntry(b"b", b"x", date=0)), package / "tree", UNZIPPED_BYTES_MAX)
     assert (package / "tree/a").stat().st_mtime == 1_749_945_600  # 2025-06-15
     assert (package / "tree/b").stat().st_mtime == 315_532_800  # no date: 1980-01-01, where zip begins
 
@@ -79,6 +87,7 @@ def test_links_that_stay_inside_are_kept(package: Path) -> None:
             link("dangling", "no/such/file"),
         ),
         package / "tree",
+        UNZIPPED_BYTES_MAX,
     )
     assert (package / "tree/lib.so").read_bytes() == b"binary"
     assert os.readlink(package / "tree/lib/current") == "v2"
@@ -148,12 +157,16 @@ def test_names_that_are_not_plainly_inside_are_refused(name: bytes, reason: str,
 
 
 def test_names_are_utf_8_with_and_without_the_flag(package: Path) -> None:
-    unzip(raw_archive(RawEntry("é".encode(), flags=0), RawEntry("ü".encode(), flags=0x800)), package / "tree")
+    unzip(
+        raw_archive(RawEntry("é".encode(), flags=0), RawEntry("ü".encode(), flags=0x800)),
+        package / "tree",
+        UNZIPPED_BYTES_MAX,
+    )
     assert {path.name for path in (package / "tree").iterdir()} == {"é", "ü"}
 
 
 def test_dots_and_doubled_slashes_in_names_mean_nothing(package: Path) -> None:
-    unzip(raw_archive(RawEntry(b"./", mode=0), file("./a"), file("b//c")), package / "tree")
+    unzip(raw_archive(RawEntry(b"./", mode=0), file("./a"), file("b//c")), package / "tree", UNZIPPED_BYTES_MAX)
     assert sorted(str(path.relative_to(package / "tree")) for path in package.rglob("tree/**/*")) == ["a", "b", "b/c"]
 
 
@@ -219,21 +232,21 @@ def test_broken_deflated_data_are_refused(packed: bytes, tmp_path: Path) -> None
 
 
 def test_a_bomb_with_honest_sizes_is_refused_without_being_unpacked(tmp_path: Path) -> None:
-    bomb = archive({"zeros": bytes(limits.UNZIPPED_BYTES_MAX + 1)})
+    bomb = archive({"zeros": bytes(UNZIPPED_BYTES_MAX + 1)})
     assert refusal(bomb, tmp_path) == UNZIPPED_TOO_LARGE
     assert not (tmp_path / "package" / "tree").exists()
 
 
 def test_a_bomb_that_lies_about_its_size_is_stopped_at_the_limit_with_little_memory(tmp_path: Path) -> None:
-    zeros = deflate(bytes(limits.UNZIPPED_BYTES_MAX + 1_000_000))
+    zeros = deflate(bytes(UNZIPPED_BYTES_MAX + 1_000_000))
     bomb = raw_archive(RawEntry(b"zeros", b"x", method=8, packed=zeros))
     tracemalloc.start()
     try:
         assert refusal(bomb, tmp_path) == UNZIPPED_TOO_LARGE
-        assert tracemalloc.get_traced_memory()[1] < 8 * limits.MIB
+        assert tracemalloc.get_traced_memory()[1] < 8 * MIB
     finally:
         tracemalloc.stop()
-    assert (tmp_path / "package" / "tree" / "zeros").stat().st_size <= limits.UNZIPPED_BYTES_MAX
+    assert (tmp_path / "package" / "tree" / "zeros").stat().st_size <= UNZIPPED_BYTES_MAX
 
 
 def test_many_files_that_are_too_large_together_are_refused(tmp_path: Path) -> None:
@@ -260,7 +273,7 @@ def test_an_entry_that_points_nowhere_is_refused(offset: int, tmp_path: Path) ->
 
 
 def test_too_many_entries_are_refused_before_they_are_read(tmp_path: Path) -> None:
-    directory = b"PK\x01\x02" * (limits.PACKAGE_ENTRIES_MAX + 1)
+    directory = b"PK\x01\x02" * (PACKAGE_ENTRIES_MAX + 1)
     assert "more than 200000 entries" in refusal(directory + archive({"a": "x"}), tmp_path)
 
 
@@ -280,5 +293,5 @@ def test_a_mutilated_archive_is_unpacked_or_refused_and_never_anything_else(
     cut = data.draw(st.sampled_from([len(mutilated), data.draw(st.integers(0, len(mutilated)))]))
     directory = tmp_path_factory.mktemp("fuzz")
     with contextlib.suppress(InvalidParameterValueException):
-        unzip(bytes(mutilated[:cut]), directory / "tree")
+        unzip(bytes(mutilated[:cut]), directory / "tree", UNZIPPED_BYTES_MAX)
     assert {path.name for path in directory.iterdir()} <= {"tree"}

@@ -32,12 +32,17 @@ COMMON = {
     "LD_LIBRARY_PATH": (
         "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
     ),
+    "AWS_ENDPOINT_URL": r"http://169\.254\.100\.1:4566",
     "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
     "AWS_XRAY_DAEMON_ADDRESS": r"169\.254\.100\.1:2000",
     "_AWS_XRAY_DAEMON_ADDRESS": r"169\.254\.100\.1",
     "_AWS_XRAY_DAEMON_PORT": "2000",
 }
-MANAGED = {"_X_AMZN_TRACE_ID": "Root=1-.+;Parent=[0-9a-f]{16};Sampled=[01]", "PWD": "/var/task", "SHLVL": "0"}
+MANAGED = {
+    "_X_AMZN_TRACE_ID": "Root=1-.+;Parent=[0-9a-f]{16};Sampled=[01];Lineage=[0-9a-f]{8}:1",
+    "PWD": "/var/task",
+    "SHLVL": "0",
+}
 
 
 def assert_variables(variables: dict[str, str], name: str, expected: dict[str, str]) -> None:

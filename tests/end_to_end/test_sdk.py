@@ -247,5 +247,5 @@ def test_an_operation_that_is_not_implemented_is_refused_by_its_name(lambda_clie
     with pytest.raises(ClientError) as raised:
         lambda_client.list_capacity_providers()
     status, _, message = refusal(raised)
-    assert status == 501
+    assert status == 400
     assert "ListCapacityProviders" in message

@@ -29,7 +29,7 @@ TOO_LARGE = (
             Outcome(b"any bytes", is_error=True, status="error", error_type="Runtime.Custom"),
         ),
         (
-            ResponseTooLarge(),
+            ResponseTooLarge(6_291_556),
             Outcome(TOO_LARGE, is_error=True, status="error", error_type="Function.ResponseSizeTooLarge"),
         ),
         (

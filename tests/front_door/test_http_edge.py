@@ -1,6 +1,7 @@
 """Hostile and broken HTTP on a raw socket: every answer is a clean 4xx, and the server goes on serving."""
 
 import asyncio
+import gzip
 import json
 import random
 import socket
@@ -23,6 +24,30 @@ from .conftest import Door
 INVOKE = b"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: localhost\r\n"
 CREATE = b"POST /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\n"
 LIST = b"GET /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\n"
+
+
+NAME = b'{"FunctionName":"f"}'
+BODIES = {
+    "UTF-16": NAME.decode().encode("utf-16"),
+    "byte order mark": b"\xef\xbb\xbf" + NAME,
+    "compressed": gzip.compress(NAME),
+    "a form": b"Action=ListFunctions",
+    "two values": NAME + NAME,
+    "single quotes": b"{'a': 1}",
+    "control character": b'{"FunctionName":"a\x01b"}',
+    "escaped zero": b'{"FunctionName":"a\\u0000b"}',
+    "half a surrogate pair": b'{"FunctionName":"\\ud800"}',
+    "member given twice": b'{"FunctionName":"f","FunctionName":"a b"}',
+    "not a number": b'{"MemorySize":NaN}',
+    "infinity": b'{"MemorySize":1e999}',
+    "number of thousands of digits": b'{"MemorySize":' + b"1" * 5000 + b"}",
+    "half a megabyte": b'{"MemorySize":128.5}',
+    "bad Base64": b'{"Code":{"ZipFile":"***"}}',
+    "spaces in Base64": b'{"Code":{"ZipFile":"AA AA"}}',
+    "a hundred thousand members": b"{" + b",".join(b'"k%d":1' % number for number in range(100_000)) + b"}",
+    "deep in a known member": b'{"Environment":{"Variables":' + b'{"a":' * 3000 + b"1" + b"}" * 3002,
+    "deep in a known list": b'{"Layers":' + b"[" * 3000 + b"]" * 3000 + b"}",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +119,42 @@ def status_of(answer: bytes) -> int:
         pytest.param(CREATE + b"Content-Length: 20000\r\n\r\n" + b"[" * 20_000, 400, id="deep JSON"),
         pytest.param(CREATE + b'Content-Length: 20005\r\n\r\n{"a":' + b'{"a":' * 4_000, 400, id="deep JSON objects"),
         pytest.param(LIST + b"Authorization: " + b"Credential=" * 1000 + b"\r\n\r\n", 200, id="odd signature"),
+        pytest.param(CREATE + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400, id="compressed chunks"),
+        pytest.param(
+            CREATE + b"Transfer-Encoding: xchunked\r\nContent-Length: 2\r\n\r\n{}", 400, id="unknown transfer coding"
+        ),
+        pytest.param(CREATE + b"Content-Length: +2\r\n\r\n{}", 400, id="length with a sign"),
+        pytest.param(
+            CREATE + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"x" * 100_000 + b"\r\n{}\r\n0\r\n\r\n",
+            400,
+            id="huge chunk extension",
+        ),
+        pytest.param(
+            CREATE + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Evil: 1\r\n\r\n", 400, id="trailer"
+        ),
+        pytest.param(b"GET /2015-03-31/functions HTTP/1.1\nHost: localhost\n\n", 400, id="lines without returns"),
+        pytest.param(b"GET /2015-03-31/functions HTTP/1.1\r\nHost: localhost\rX: y\r\n\r\n", 400, id="lone return"),
+        pytest.param(b"GET //2015-03-31//functions HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, id="double slashes"),
+        pytest.param(
+            b"GET /2015-03-31/functions/arn%253Aaws HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="encoded twice"
+        ),
+        pytest.param(
+            b"GET /2015-03-31/functions/" + b"a" * 60_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="long name"
+        ),
+        pytest.param(
+            b"GET /2015-03-31/functions?" + b"a=1&" * 2000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            400,
+            id="query of thousands",
+        ),
+        pytest.param(
+            b"GET /2015-03-31/functions?MaxItems=99999999999999999999 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            400,
+            id="number without end",
+        ),
+        *(
+            pytest.param(CREATE + b"Content-Length: %d\r\n\r\n" % len(body) + body, 400, id=name)
+            for name, body in BODIES.items()
+        ),
     ],
 )
 def test_odd_requests_get_a_clean_answer(door: Door, raw: bytes, status: int) -> None:

@@ -154,7 +154,7 @@ def test_a_function_of_another_region_is_not_reachable_whatever_else_is_wrong(do
 
 def test_an_operation_that_is_not_there_is_refused_by_name(door: Door) -> None:
     status, code, response = refusal(door, "list_layers")
-    assert (status, code) == (501, "NotImplementedException")
+    assert (status, code) == (400, "InvalidParameterValueException")
     assert "ListLayers" in response["Error"]["Message"]
 
 

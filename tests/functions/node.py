@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from botocore.exceptions import ClientError
@@ -25,6 +25,8 @@ from stoker.config import Settings, default_runtimes_dir
 from stoker.database.engine import Database, database_url
 from stoker.errors import InvalidParameterValueException, LambdaError
 from stoker.event_sources.api import EventSourceMappingsApi
+from stoker.event_sources.pollers import Pollers
+from stoker.event_sources.records import EventSource, EventSourceMapping
 from stoker.event_sources.store import MappingStore
 from stoker.event_sources.tags import MappingTags
 from stoker.event_sources.transitions import MappingTransitions
@@ -33,15 +35,19 @@ from stoker.functions.activation import Activation
 from stoker.functions.api import FunctionsApi
 from stoker.functions.code import CodeReader
 from stoker.functions.deployment_api import DeploymentApi
+from stoker.functions.file_systems import FileSystems
+from stoker.functions.presentation import Presentation
 from stoker.functions.provisioned_concurrency.records import AllocationState
-from stoker.functions.records import FunctionKey, FunctionTarget, FunctionVersion, Image
+from stoker.functions.records import FunctionKey, FunctionTarget, FunctionVersion, Image, Reason
 from stoker.functions.registry import FunctionRegistry
+from stoker.functions.sealing import Sealing
 from stoker.functions.store import FunctionStore
 from stoker.lambda_model.call import ApiCall, Caller, Operation
 from stoker.layers.api import LayersApi
 from stoker.layers.attachable import AttachableLayers
 from stoker.layers.store import LayerStore
 from stoker.runtimes.catalogue import RuntimeCatalogue
+from stoker.sandbox.file_systems import declared_file_systems
 from stoker.supervision import Background
 from tests.code.archives import archive
 
@@ -62,8 +68,28 @@ class Elsewhere:
     async def resolve(self, uri: str, *_: object) -> Image:
         raise InvalidParameterValueException(f"Source image {uri} does not exist. Provide a valid source image.")
 
+    async def call(self, service: str, *_: object, **__: object) -> dict[str, Any]:
+        missing = {"Code": "NotFoundException", "Message": f"{service} has nothing"}
+        raise ClientError({"Error": missing}, service)
+
+    async def fetch(self, image: Image) -> None:
+        raise AssertionError(f"there is no image {image.uri}")
+
+    async def make(self, version: FunctionVersion) -> Reason | None:
+        return None  # there are no environments: whatever waits for one gets it
+
     async def check(self, subnet_ids: Sequence[str], *_: object) -> str:
         raise InvalidParameterValueException(f"The subnet ID '{subnet_ids[0]}' does not exist")
+
+
+class EverySource:
+    """Queues and streams, which lie outside this room as well: all that are named are there."""
+
+    async def check(self, source: EventSource, function_timeout_s: int) -> None: ...
+
+
+def _never_polled(mapping: EventSourceMapping) -> NoReturn:
+    raise AssertionError("the pollers of this node are not started")
 
 
 @dataclass
@@ -83,7 +109,8 @@ class Node:
         """The answer's members, None left out, as a client would see them."""
         request = ApiCall(operation, self.caller, "request-1", members, "http://127.0.0.1:4566")
         answer = await self.operations[operation](request)
-        return _without_none(answer.members)
+        shown: dict[str, Any] = _without_none(answer.members)
+        return shown
 
     async def refusal(self, operation: str, **members: Any) -> tuple[str, str | None]:
         """The code and the message of the error that the operation must answer."""
@@ -134,9 +161,10 @@ async def running_node(
 ) -> AsyncIterator[Node]:
     """A node on the data directory `data`; leaving it is an orderly stop. `chance` draws for aliases with weights."""
     all_settings = replace(Settings(data=data, runtimes_dir=default_runtimes_dir()), **settings)
+    limits = all_settings.limits
     clock = SystemClock()
     async with Database(database_url("", data)) as database, Background() as background:
-        code_store = CodeStore(data / "code", background)
+        code_store = CodeStore(data / "code", background, limits.unzipped_bytes_max)
         await code_store.open()
         registry = FunctionRegistry(FunctionStore(database), background, chance)
         await registry.load()
@@ -148,29 +176,39 @@ async def running_node(
         configs = CodeSigningConfigs(CodeSigningStore(database), background)
         await configs.load()
         signatures = SignatureCheck(configs, code_store)
-        activation = Activation(registry, code_store, layer_trees, runtimes, background, delay_s)
+        elsewhere = Elsewhere()
+        activation = Activation(
+            registry, code_store, layer_trees, runtimes, elsewhere, elsewhere, background, delay_s
+        )
         download = CodeDownload(code_store, data / "code-links.key", clock)
         mapping_store = MappingStore(database)
-        transitions = MappingTransitions(mapping_store, background, delay_s)
+        pollers = Pollers(mapping_store, _never_polled, background)
+        transitions = MappingTransitions(mapping_store, pollers, background, delay_s)
         await transitions.resume()
         attachable = AttachableLayers(layer_store)
-        elsewhere = Elsewhere()
-        packages = PackageSource(elsewhere)
+        packages = PackageSource(elsewhere, limits)
+        sealing = Sealing(elsewhere)
+        presentation = Presentation(runtimes, sealing)
         deployment = DeploymentApi(
             registry=registry,
             code_store=code_store,
-            code=CodeReader(registry, attachable, code_store, packages, elsewhere),
+            code=CodeReader(registry, attachable, code_store, packages, elsewhere, limits.code_storage_bytes_max),
             runtimes=runtimes,
             activation=activation,
             layers=attachable,
             code_signing=signatures,
             networks=elsewhere,
+            file_systems=FileSystems(declared_file_systems(all_settings), has_isolation=True),
+            sealing=sealing,
+            presentation=presentation,
+            limits=limits,
             clock=clock,
         )
         functions = FunctionsApi(
             registry=registry,
             code_download=download,
             runtimes=runtimes,
+            presentation=presentation,
             activation=activation,
             layers=attachable,
             allocations=NothingAllocated(),
@@ -187,10 +225,11 @@ async def running_node(
             packages,
             download,
             lambda caller: code_bytes(registry.functions_of(caller.account_id, caller.region)),
+            limits,
             clock,
         )
-        code_signing = CodeSigningApi(configs, registry, signatures, clock)
-        mappings = EventSourceMappingsApi(mapping_store, transitions, registry, clock)
+        code_signing = CodeSigningApi(configs, registry, signatures, limits.tags_max, clock)
+        mappings = EventSourceMappingsApi(mapping_store, transitions, EverySource(), registry, limits, clock)
         rooms = (functions, deployment, layers, code_signing, mappings)
         operations = {name: operation for room in rooms for name, operation in room.operations().items()}
         activation.resume()

@@ -11,6 +11,7 @@ from stoker.functions.code import Code
 from stoker.functions.configuration import default_configuration
 from stoker.functions.create import Creation, created
 from stoker.functions.records import LastUpdateStatus, Reason, State
+from stoker.functions.sealing import Variables
 from stoker.functions.update import settled
 from tests.code.archives import archive
 from tests.functions.conftest import StartNode
@@ -84,7 +85,9 @@ async def test_a_creation_that_fails_says_why_and_an_update_is_another_chance(
     node = await start_node(runtimes_dir=tmp_path / "no-runtimes")
     package = await node.code_store.put(APP)
     configuration = replace(default_configuration("f"), runtime="nodejs24.x", handler="app.handler", role=ROLE)
-    function = created(Creation(node.target("f"), configuration, Code(package), host_architecture(), {}), "")
+    function = created(
+        Creation(node.target("f"), configuration, Variables(None, None), Code(package), host_architecture(), {}), ""
+    )
     await node.registry.change(function.key, lambda _: function)
     node.activation.start(function)
     await node.settle()

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from stoker.errors import LambdaError
 from stoker.lambda_model.call import ApiAnswer
 from stoker.lambda_model.service import load_lambda
+from stoker.limits import Limits
 from tests.functions.node import Node, running_node
 
-MODEL = load_lambda()
+MODEL = load_lambda(Limits())
 QUALIFIERS = ("1", "2", "$LATEST", "live", "new", "none")
 # Few values each, so that what one call makes another one meets.
 VALUES: dict[str, tuple[Any, ...]] = {

@@ -9,6 +9,7 @@ from stoker.functions.configuration import default_configuration
 from stoker.functions.create import Creation, created
 from stoker.functions.publish import publish
 from stoker.functions.records import Function, FunctionTarget, LastUpdateStatus, LoggingConfig, Reason, State
+from stoker.functions.sealing import Variables
 from stoker.functions.store import FunctionStore
 from stoker.functions.update import settled, updated
 from tests.functions.node import ROLE
@@ -20,7 +21,7 @@ def new_function(name: str = "f", **changes: object) -> Function:
     configuration = replace(default_configuration(name), runtime="python3.13", handler="app.handler", role=ROLE)
     target = FunctionTarget("000000000000", "eu-west-1", name)
     code = Code(CodePackage("ab" * 32, 4_000_000_000))
-    creation = Creation(target, configuration, code, "x86_64", {"clé": "välue 🔥"})
+    creation = Creation(target, configuration, Variables(None, None), code, "x86_64", {"clé": "välue 🔥"})
     function = created(creation, NOW)
     return replace(function, latest=replace(function.latest, **changes)) if changes else function
 

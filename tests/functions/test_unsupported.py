@@ -8,20 +8,17 @@ from tests.functions.node import APP, ROLE, Node
 from tests.functions.test_create import BASIC
 
 ASKED = {
-    "subnets": ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig"),
-    "groups": ({"VpcConfig": {"SecurityGroupIds": ["sg-1"]}}, "VpcConfig"),
-    "dead letters": ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:eu-west-1:1:q"}}, "DeadLetterConfig"),
-    "key": ({"KMSKeyArn": "arn:aws:kms:eu-west-1:1:key/k"}, "KMSKeyArn"),
-    "file systems": ({"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/a"}]}, "FileSystemConfigs"),
-    "SnapStart": ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart"),
-    "image": ({"PackageType": "Image", "Code": {"ImageUri": "i"}}, "PackageType Image"),
-    "image configuration": ({"ImageConfig": {"Command": ["c"]}}, "ImageConfig"),
-    "tracing": ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig Active"),
+    "subnets for IPv6": (
+        {"VpcConfig": {"Ipv6AllowedForDualStack": True}},
+        "VpcConfig with Ipv6AllowedForDualStack",
+    ),
     "durable": ({"DurableConfig": {"ExecutionTimeout": 1}}, "DurableConfig"),
     "tenancy": ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "TenancyConfig"),
     "capacity": ({"CapacityProviderConfig": {"X": 1}}, "CapacityProviderConfig"),
-    "JSON logs": ({"LoggingConfig": {"LogFormat": "JSON"}}, "LoggingConfig with LogFormat JSON"),
-    "S3": ({"Code": {"S3Bucket": "b", "S3Key": "k"}}, "code in S3"),
+    "S3 by reference": (
+        {"Code": {"S3Bucket": "b", "S3Key": "k", "S3ObjectStorageMode": "REFERENCE"}},
+        "S3ObjectStorageMode REFERENCE",
+    ),
     "a member of tomorrow": ({"QuantumConfig": {"Qubits": 5}}, "QuantumConfig"),
 }
 
@@ -68,8 +65,9 @@ def test_every_member_of_awss_model_is_supported_or_in_the_table(operation: str)
     model = botocore.session.get_session().get_service_model("lambda")
     listed = {unsupported.member.split(".")[0] for unsupported in UNSUPPORTED} | SUPPORTED | CODE_MEMBERS
     assert set(model.operation_model(operation).input_shape.members) <= listed
-    code = {f"Code.{member}" for member in model.shape_for("FunctionCode").members} - {"Code.ZipFile"}
-    assert code <= {unsupported.member for unsupported in UNSUPPORTED}
+    code = {f"Code.{member}" for member in model.shape_for("FunctionCode").members}
+    supported = {"Code.ZipFile", "Code.ImageUri", "Code.S3Bucket", "Code.S3Key", "Code.S3ObjectVersion"}
+    assert code - supported <= {unsupported.member for unsupported in UNSUPPORTED}
 
 
 def test_no_member_is_both_supported_and_refused_whatever_its_value() -> None:

@@ -17,6 +17,7 @@
 | counter | index.handler | count in a global, and in a file in /tmp |
 | context_python, context_nodejs | index.handler | the context object |
 | streaming_nodejs | index.handler, index.failing | answer with a stream of `chunks` |
+| streaming_python | bootstrap (provided.*) | the same from a custom runtime, and end it as `ending` says |
 """
 
 from pathlib import Path

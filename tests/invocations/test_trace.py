@@ -28,8 +28,37 @@ def test_a_callers_trace_goes_on(incoming: str, expected: str) -> None:
     assert trace_header(incoming) == expected
 
 
-def test_a_root_alone_gets_a_parent() -> None:
-    assert re.fullmatch(rf"Root={ROOT};Parent=[0-9a-f]{{16}};Sampled=1", trace_header(f"Root={ROOT};Sampled=1"))
+def test_a_root_alone_gets_a_parent_unless_its_first_segment_will_be_the_invocations() -> None:
+    assert re.fullmatch(rf"Root={ROOT};Parent=[0-9a-f]{{16}};Sampled=0", trace_header(f"Root={ROOT};Sampled=0"))
+    assert trace_header(f"Root={ROOT};Sampled=1") == f"Root={ROOT};Sampled=1"
+
+
+@pytest.mark.parametrize(
+    ("incoming", "asks", "sampled"),
+    [
+        ("", True, "1"),
+        (f"Root={ROOT}", True, "1"),
+        (f"Root={ROOT};Sampled=?", True, "1"),
+        (f"Root={ROOT};Sampled=0", False, "0"),
+        (f"Root={ROOT};Sampled=1", False, "1"),
+        ("Sampled=1", False, "1"),
+    ],
+)
+def test_nobody_decides_again_what_the_caller_decided(incoming: str, asks: bool, sampled: str) -> None:
+    asked = []
+
+    def decide() -> bool:
+        asked.append(True)
+        return True
+
+    trace = trace_header(incoming, decide)
+    assert f";Sampled={sampled}" in trace
+    assert bool(asked) is asks
+    assert answer_header(trace).endswith(f";sampled={sampled}")
+
+
+def test_the_answers_header_has_no_lineage() -> None:
+    assert answer_header(f"Root={ROOT};Sampled=1;Lineage=0123abcd:1") == f"root={ROOT};sampled=1"
 
 
 @pytest.mark.parametrize("incoming", ["nonsense", ";;;", "Root=", "=;=", "Root", "Root=1-abc-def"])

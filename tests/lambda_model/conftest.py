@@ -3,8 +3,9 @@
 import pytest
 
 from stoker.lambda_model.service import ServiceModel, load_lambda
+from stoker.limits import Limits
 
 
 @pytest.fixture(scope="session")
 def model() -> ServiceModel:
-    return load_lambda()
+    return load_lambda(Limits())

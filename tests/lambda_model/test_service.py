@@ -267,6 +267,8 @@ def test_a_timestamp_is_answered_as_seconds_with_their_fraction(model: ServiceMo
     for value in (moment, moment.timestamp()):
         answer = model.operations["GetFunctionEventInvokeConfig"].encode(ApiAnswer({"LastModified": value}))
         assert answer.body == b'{"LastModified":1735689600.5}'
+    answer = model.operations["GetFunctionEventInvokeConfig"].encode(ApiAnswer({"LastModified": 1735689600.1234567}))
+    assert answer.body == b'{"LastModified":1735689600.123}'
 
 
 def test_members_of_invoke_go_into_headers_and_status(model: ServiceModel) -> None:

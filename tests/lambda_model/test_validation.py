@@ -14,10 +14,14 @@ NAME_PATTERN = (
 )
 CREATE_PATTERN = NAME_PATTERN + r"([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
 INVOKE_PATTERN = NAME_PATTERN + r"([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+UNQUALIFIED_PATTERN = NAME_PATTERN.replace("(eusc-)?", "") + "([a-zA-Z0-9-_]+)"
+LAYER = "arn:aws:lambda:us-east-1:123456789012:layer:l"
+LAYER_VERSION_PATTERN = r"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"
 QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 ROLE_PATTERN = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 ROLE = "arn:aws:iam::123456789012:role/r"
 CREATE = {"FunctionName": "f", "Role": ROLE, "Code": {}}
+LAYER_VERSION = {"LayerName": "l", "Content": {}}
 WEIGHTS = "routingConfig.additionalVersionWeights"
 
 
@@ -187,6 +191,30 @@ CASES = [
         f"{ONE}Value at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: "
         "[Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+, Member must not be null]",
     ),
+    # control plane, 2: the longest names, of Delete and of others
+    (
+        "DeleteFunction",
+        {"FunctionName": "f" * 141},
+        f"{ONE}Value '{'f' * 141}' at 'functionName' failed to satisfy constraint: "
+        "Member must have length less than or equal to 140",
+    ),
+    (
+        "GetFunction",
+        {"FunctionName": "f" * 171},
+        f"{ONE}Value '{'f' * 171}' at 'functionName' failed to satisfy constraint: "
+        "Member must have length less than or equal to 170",
+    ),
+    # control plane, 13 and 15: unqualified names only
+    ("GetFunctionRecursionConfig", {"FunctionName": "f:1"}, ONE + pattern("f:1", "functionName", UNQUALIFIED_PATTERN)),
+    # control plane, 4.1, 8 and 15: layer versions without a number
+    ("GetLayerVersionByArn", {"Arn": LAYER}, ONE + pattern(LAYER, "arn", LAYER_VERSION_PATTERN)),
+    (
+        "UpdateFunctionConfiguration",
+        {"FunctionName": "f", "Layers": [LAYER]},
+        f"{ONE}Value '[{LAYER}]' at 'layers' failed to satisfy constraint: Member must satisfy constraint: [Member "
+        "must have length less than or equal to 140, Member must have length greater than or equal to 1, Member must "
+        f"satisfy regular expression pattern: {LAYER_VERSION_PATTERN}, Member must not be null]",
+    ),
     # what is missing inside a structure in a list
     (
         "CreateFunction",
@@ -244,6 +272,21 @@ def test_what_aws_accepts_is_accepted(model: ServiceModel, operation: str, membe
 def test_what_aws_refuses_is_refused(model: ServiceModel, operation: str, member: str, value: Any) -> None:
     members = {"FunctionName": "f", "AuthType": "NONE", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f"}
     assert "failed to satisfy constraint" in message_of(model, operation, {**members, member: value})
+
+
+def test_the_runtimes_of_layers_are_listed_as_aws_lists_them(model: ServiceModel) -> None:
+    """reference: control plane, 1.1, which knows the beginning"""
+    beginning = "Member must satisfy enum value set: [ruby3.5, ruby2.6, dotnetcore1.0, python3.7, "
+    assert beginning in message_of(model, "ListLayers", {"CompatibleRuntime": "x"})
+    assert beginning in message_of(model, "PublishLayerVersion", {**LAYER_VERSION, "CompatibleRuntimes": ["x"]})
+    model.operations["ListLayers"].validate({"CompatibleRuntime": "ruby3.5"})
+
+
+def test_an_arn_with_the_longest_name_and_alias_is_accepted(model: ServiceModel) -> None:
+    """reference: control plane, 2: 256 characters in the model"""
+    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{'f' * 64}:{'a' * 128}"
+    for operation in ("GetFunction", "DeleteFunction"):
+        model.operations[operation].validate({"FunctionName": arn})
 
 
 def test_length_is_counted_as_java_counts_it(model: ServiceModel) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from stoker import limits
+from stoker.limits import Limits
 from tests.code.archives import archive
-from tests.functions.conftest import node, start_node
+from tests.functions.conftest import StartNode, node, start_node
 from tests.functions.node import ACCOUNT, ROLE, Node
 from tests.layers.node import LAYER, LAYER_ARN, ZIP, publish, without_location
 
@@ -76,14 +76,15 @@ async def test_content_by_reference_is_refused_by_name(node: Node) -> None:
     assert refusal[1] == "Stoker does not support S3ObjectStorageMode REFERENCE yet. See docs/compatibility.md."
 
 
-async def test_layers_count_in_the_accounts_code_storage(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_layers_count_in_the_accounts_code_storage(start_node: StartNode) -> None:
     """Section 13: usage counts every version and layer version."""
+    node = await start_node()
     await publish(node)
     await publish(node)
     created = await node.create()
     usage = (await node.call("GetAccountSettings"))["AccountUsage"]
     assert usage == {"TotalCodeSize": 2 * len(ZIP) + created["CodeSize"], "FunctionCount": 1}
-    monkeypatch.setattr(limits, "CODE_STORAGE_BYTES_MAX", usage["TotalCodeSize"] + len(ZIP) - 1)
+    node = await start_node(limits=Limits(code_storage_bytes_max=usage["TotalCodeSize"] + len(ZIP) - 1))
     refusal = await node.refusal("PublishLayerVersion", LayerName="l", Content={"ZipFile": ZIP})
     assert refusal == ("CodeStorageExceededException", "Code storage limit exceeded.")
 

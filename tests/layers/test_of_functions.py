@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import pytest
-
-from stoker import limits
+from stoker.limits import Limits
 from tests.code.archives import archive
-from tests.functions.conftest import node, start_node
+from tests.functions.conftest import StartNode, node, start_node
 from tests.functions.node import APP, Node
 from tests.functions.test_create import BASIC
 from tests.layers.node import LAYER_ARN, ZIP, publish
@@ -104,12 +102,13 @@ async def test_a_deleted_layer_version_stays_with_functions_that_have_it(start_n
     assert version.layer_packages[0].sha256 in node.registry.packages_in_use()
 
 
-async def test_code_and_layers_share_one_limit(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_code_and_layers_share_one_limit(start_node: StartNode) -> None:
     """Section 4.1; the texts are as AWS's users report them."""
+    node = await start_node()
     large = archive({"large": b"\0" * 3000})
     arn = (await publish(node, content=large))["LayerVersionArn"]
     code_bytes = len("#!/bin/sh\n")
-    monkeypatch.setattr(limits, "UNZIPPED_BYTES_MAX", 3000)
+    node = await start_node(limits=Limits(unzipped_bytes_max=3000))
     assert await refused(node, arn) == (
         "InvalidParameterValueException",
         "Function code combined with layers exceeds the maximum allowed size of 3000 bytes. "
@@ -119,12 +118,12 @@ async def test_code_and_layers_share_one_limit(node: Node, monkeypatch: pytest.M
     expected = "Function code combined with layers exceeds the maximum allowed size of 3000 bytes. "
     _, message = await node.refusal("UpdateFunctionConfiguration", FunctionName="g", Layers=[arn])
     assert str(message).startswith(expected)
-    monkeypatch.setattr(limits, "UNZIPPED_BYTES_MAX", 2999)
+    node = await start_node(limits=Limits(unzipped_bytes_max=2999))
     assert await refused(node, arn) == (
         "InvalidParameterValueException",
         "Layers consume more than the available size of 2999 bytes",
     )
-    monkeypatch.setattr(limits, "UNZIPPED_BYTES_MAX", 3000 + code_bytes)
+    node = await start_node(limits=Limits(unzipped_bytes_max=3000 + code_bytes))
     await node.create("f", Layers=[arn], Code={"ZipFile": APP})
     larger = archive({"bootstrap": "#!/bin/sh\n\n"})
     _, message = await node.refusal("UpdateFunctionCode", FunctionName="f", ZipFile=larger)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stoker import limits
-from tests.functions.conftest import node, start_node
+from stoker.limits import Limits
+from tests.functions.conftest import StartNode, node, start_node
 from tests.functions.node import Node
 from tests.layers.node import LAYER_ARN, publish
 
@@ -107,11 +107,12 @@ async def test_an_unknown_version_is_named(node: Node) -> None:
     assert await node.refusal("RemoveLayerVersionPermission", **version, StatementId="s") == expected
 
 
-async def test_a_policy_has_a_largest_size(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_policy_has_a_largest_size(start_node: StartNode) -> None:
+    node = await start_node()
     await publish(node)
     await add(node)
     size = len((await node.call("GetLayerVersionPolicy", **VERSION))["Policy"])
-    monkeypatch.setattr(limits, "POLICY_BYTES_MAX", size)
+    node = await start_node(limits=Limits(policy_bytes_max=size))
     permission = {"StatementId": "t", "Action": "lambda:GetLayerVersion", "Principal": "*"}
     code, message = await node.refusal("AddLayerVersionPermission", **VERSION, **permission)
     assert code == "PolicyLengthExceededException"

@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from stoker.invocations.streaming_pipe import ResponsePipe
 from stoker.runtime_api.exchange import (
     Answer,
     Event,
@@ -20,19 +22,22 @@ from stoker.runtime_api.exchange import (
 )
 
 EVENT = Event("r1", b"HTTP/1.1 200 OK", b"{}")
+RESPONSE_BYTES_MAX = 6_291_556
 Delivered = list[Event]
 
 
 def in_state(state: RuntimeState) -> tuple[Exchange, Delivered]:
     """An exchange that came to `state` by legal moves, and the events that its runtime got."""
-    exchange, delivered = Exchange(), []
+    exchange, delivered = Exchange(RESPONSE_BYTES_MAX), []
     match state:
         case RuntimeState.INIT_ERROR:
             exchange.fail_init(b"{}", "")
-        case RuntimeState.READY | RuntimeState.RUNNING | RuntimeState.RESPONSE_SENT:
+        case RuntimeState.READY | RuntimeState.RUNNING | RuntimeState.RESPONDING | RuntimeState.RESPONSE_SENT:
             exchange.next(delivered.append)
-    if state in (RuntimeState.RUNNING, RuntimeState.RESPONSE_SENT):
-        exchange.offer(EVENT)
+    if state in (RuntimeState.RUNNING, RuntimeState.RESPONDING, RuntimeState.RESPONSE_SENT):
+        exchange.offer(replace(EVENT, sink=ResponsePipe(RESPONSE_BYTES_MAX)))
+    if state is RuntimeState.RESPONDING:
+        exchange.open_stream("r1", "", lambda: None)
     if state is RuntimeState.RESPONSE_SENT:
         exchange.respond("r1", b"1", "", "")
     if state is RuntimeState.EXITED:
@@ -54,6 +59,8 @@ LEGAL = {
     RuntimeState.STARTED: {"next": None, "init error": 202},
     RuntimeState.READY: {"next": None},
     RuntimeState.RUNNING: {"response": 202, "error": 202, "response to another": 400, "error to another": 400},
+    # The next event may be asked for while the end of the stream is on its way.
+    RuntimeState.RESPONDING: {"next": None},
     RuntimeState.RESPONSE_SENT: {"next": None},
 }
 
@@ -84,14 +91,14 @@ async def test_a_move_is_legal_in_its_states_and_refused_in_all_others(state: Ru
         (Responded(b"1", "application/json"), lambda exchange: exchange.respond("r1", b"1", "application/json", "")),
         (Responded(b"1", ""), lambda exchange: exchange.respond("r1", b"1", "", "streaming")),
         (Failed(b"{}", "Runtime.X"), lambda exchange: exchange.fail("r1", b"{}", "Runtime.X")),
-        (ResponseTooLarge(), lambda exchange: exchange.respond("r1", None, "", "")),
+        (ResponseTooLarge(RESPONSE_BYTES_MAX), lambda exchange: exchange.respond("r1", None, "", "")),
         (InvalidResponseMode(), lambda exchange: exchange.respond("r1", b"1", "", "slowly")),
         (RuntimeEnded(3, None), lambda exchange: exchange.ended(RuntimeEnded(3, None))),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Answer) else "",
 )
 async def test_the_caller_gets_the_runtimes_answer(answer: Answer, move: Callable[[Exchange], object]) -> None:
-    exchange = Exchange()
+    exchange = Exchange(RESPONSE_BYTES_MAX)
     exchange.next(lambda event: None)
     waiting = exchange.offer(EVENT)
     move(exchange)
@@ -129,7 +136,7 @@ async def test_a_response_that_cannot_be_is_refused(
 
 
 async def test_an_event_waits_for_a_runtime_that_has_not_asked_yet() -> None:
-    exchange, delivered = Exchange(), []
+    exchange, delivered = Exchange(RESPONSE_BYTES_MAX), []
     exchange.offer(EVENT)
     assert exchange.has_undelivered_event
     exchange.next(delivered.append)
@@ -138,7 +145,7 @@ async def test_an_event_waits_for_a_runtime_that_has_not_asked_yet() -> None:
 
 
 async def test_the_first_next_ends_the_init_phase() -> None:
-    exchange = Exchange()
+    exchange = Exchange(RESPONSE_BYTES_MAX)
     waiting = asyncio.ensure_future(exchange.wait_init())
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -147,7 +154,7 @@ async def test_the_first_next_ends_the_init_phase() -> None:
 
 
 async def test_an_init_that_fails_or_ends_is_told_to_whoever_waits() -> None:
-    failed, ended = Exchange(), Exchange()
+    failed, ended = Exchange(RESPONSE_BYTES_MAX), Exchange(RESPONSE_BYTES_MAX)
     failed.fail_init(b"why", "Runtime.X")
     ended.ended(RuntimeEnded(None, 9))
     assert await failed.wait_init() == Failed(b"why", "Runtime.X")
@@ -178,7 +185,7 @@ async def test_a_runtime_that_dies_before_it_asked_leaves_the_event_undelivered(
 
 
 async def test_only_the_connection_that_waits_is_forgotten() -> None:
-    exchange, former, present = Exchange(), [], []
+    exchange, former, present = Exchange(RESPONSE_BYTES_MAX), [], []
     polls = [former.append, present.append]
     for poll in polls:
         exchange.next(poll)

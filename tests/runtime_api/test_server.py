@@ -4,101 +4,13 @@ import asyncio
 import base64
 import json
 import socket
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import pytest
 
-from stoker.runtime_api.exchange import Answer, Event, Exchange, Failed, Responded, ResponseTooLarge, RuntimeState
-from stoker.runtime_api.server import CONNECTIONS_MAX, HEAD_BYTES_MAX, RuntimeApi
+from stoker.runtime_api.exchange import Failed, Responded, ResponseTooLarge, RuntimeState
+from stoker.runtime_api.server import CONNECTIONS_MAX, HEAD_BYTES_MAX
 
-LIMIT_S = 10.0
-RESPONSE_BYTES_MAX = 6_291_556
-NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
-PING = b"GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n\r\n"
-EVENT = Event("r1", b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: r1", b'{"number":1}')
-
-
-@dataclass
-class Response:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def error_type(self) -> str:
-        return str(json.loads(self.body)["errorType"])
-
-
-@dataclass
-class Client:
-    """One connection, with requests written byte by byte as a test likes."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def send(self, data: bytes) -> None:
-        self.writer.write(data)
-
-    async def read(self) -> Response:
-        async with asyncio.timeout(LIMIT_S):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:-2])}
-            body = await self.reader.readexactly(int(headers.get("content-length", "0")))
-        return Response(int(head[0].split()[1]), headers, body)
-
-    async def ask(self, data: bytes) -> Response:
-        self.send(data)
-        return await self.read()
-
-    async def is_closed(self) -> bool:
-        """Whether the server ends the connection without another word."""
-        async with asyncio.timeout(LIMIT_S):
-            try:
-                return await self.reader.read(1) == b""
-            except ConnectionError:
-                return True
-
-
-@dataclass
-class Server:
-    exchange: Exchange
-    port: int
-    clients: list[Client] = field(default_factory=list)
-
-    async def connect(self) -> Client:
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, limit=16 * 1024 * 1024))
-        self.clients.append(client)
-        return client
-
-    async def running(self) -> tuple[Client, "asyncio.Future[Answer]"]:
-        """A connection whose runtime has got EVENT, and the answer that the node waits for."""
-        client = await self.connect()
-        client.send(NEXT)
-        while self.exchange.state is not RuntimeState.READY:
-            await asyncio.sleep(0.001)
-        answer = self.exchange.offer(EVENT)
-        assert (await client.read()).body == EVENT.payload
-        return client, answer
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    exchange = Exchange()
-    api = RuntimeApi(exchange)
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.setblocking(False)
-    await api.start(listener)
-    server = Server(exchange, listener.getsockname()[1])
-    yield server
-    for client in server.clients:
-        client.writer.close()
-    api.close()
-
-
-def post(path: str, body: bytes = b"{}", *headers: str) -> bytes:
-    lines = [f"POST /2018-06-01/runtime/{path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+from .runtime import EVENT, LIMIT_S, NEXT, PING, RESPONSE_BYTES_MAX, Server, chunked, post
 
 
 async def test_an_event_is_fetched_and_answered(server: Server) -> None:
@@ -173,7 +85,7 @@ async def test_a_response_beyond_the_limit_is_refused_and_the_connection_goes_on
     client, answer = await server.running()
     response = await client.ask(post("invocation/r1/response", b"x" * (RESPONSE_BYTES_MAX + 1)))
     assert (response.status, response.error_type) == (413, "RequestEntityTooLarge")
-    assert await answer == ResponseTooLarge()
+    assert await answer == ResponseTooLarge(RESPONSE_BYTES_MAX)
     assert (await client.ask(PING)).body == b"pong"
 
 
@@ -184,12 +96,6 @@ async def test_a_client_that_expects_100_continue_is_told_to_go_on(server: Serve
     assert (await client.ask(head + b"\r\n\r\n")).status == 100
     assert (await client.ask(body)).status == 202
     assert await answer == Responded(b'"later"', "")
-
-
-def chunked(path: str, chunks: list[bytes], trailers: str = "", *headers: str) -> bytes:
-    lines = [f"POST /2018-06-01/runtime/{path} HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", *headers]
-    body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
-    return "\r\n".join([*lines, "", ""]).encode() + body + b"0\r\n" + trailers.encode() + b"\r\n"
 
 
 async def test_a_chunked_body_is_put_together(server: Server) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stoker.limits import Limits
 from stoker.sandbox.host import examine
 from stoker.sandbox.namespaces import NamespaceSandboxes
 from stoker.sandbox.plain import PlainSandboxes
@@ -26,7 +27,8 @@ async def maker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         pytest.skip(f"needs strict isolation: {report.reason}")
     data = tmp_path / "data"
     data.mkdir(exist_ok=True)
-    async with PlainSandboxes(data) if request.param == "plain" else NamespaceSandboxes(data, data / "code") as maker:
+    strict = NamespaceSandboxes(data, data / "code", limits=Limits())
+    async with PlainSandboxes(data) if request.param == "plain" else strict as maker:
         yield maker
 
 
@@ -105,7 +107,7 @@ async def test_a_kill_ends_it_even_twice_and_even_frozen(
 
 async def test_leaving_the_maker_ends_what_still_runs(tmp_path: Path, spec: SandboxSpec, exits: Exits) -> None:
     data = tmp_path / "data"
-    for maker in (PlainSandboxes(data), NamespaceSandboxes(data, data / "code")):
+    for maker in (PlainSandboxes(data), NamespaceSandboxes(data, data / "code", limits=Limits())):
         async with asyncio.timeout(LIMIT_S), maker:
             sandbox = await maker.make(spec, shell(SLEEP), exits)
             await printed(sandbox.output, "started")

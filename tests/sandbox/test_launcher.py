@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from stoker.limits import Limits
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.host import examine
 from stoker.sandbox.launcher_process import LauncherProcess
@@ -27,7 +28,7 @@ def strict() -> None:
 
 @pytest.fixture
 async def maker(tmp_path: Path, spec: SandboxSpec) -> AsyncIterator[NamespaceSandboxes]:
-    async with NamespaceSandboxes(tmp_path / "data", tmp_path / "data" / "code") as maker:
+    async with NamespaceSandboxes(tmp_path / "data", tmp_path / "data" / "code", limits=Limits()) as maker:
         yield maker
 
 

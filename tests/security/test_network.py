@@ -58,9 +58,12 @@ def test_a_sandbox_has_a_loopback_and_no_other_interface(attack: Attack) -> None
     assert "lo" in interfaces
 
 
-def test_nothing_but_the_runtime_api_listens_inside(attack: Attack) -> None:
+def test_nothing_but_the_runtime_api_and_the_aws_endpoint_listens_inside(attack: Attack) -> None:
     ports = [*range(1, 1025, 7), 22, 80, 443, 2000, 4566, 8080, 9000, 9001, 9002]
-    assert attack("network.listeners", {"ports": ports}, Timeout=60).value == ["169.254.100.1:9001"]
+    assert attack("network.listeners", {"ports": ports}, Timeout=60).value == [
+        "169.254.100.1:4566",
+        "169.254.100.1:9001",
+    ]
 
 
 def test_another_functions_events_cannot_be_taken(

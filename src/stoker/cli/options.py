@@ -12,11 +12,12 @@ import click
 from stoker.cli.failures import CommandError
 from stoker.cli.node import find_running
 from stoker.config import Settings, is_loopback, load_settings
+from stoker.limits import Limits
 
 C = TypeVar("C", bound=Callable[..., Any])
 
-# A synchronous invocation may take 15 minutes; botocore would give up after one and send it again.
-READ_TIMEOUT_S = 930
+# Beyond a function's own time; botocore would give up after one minute and send the invocation again.
+READ_MARGIN_S = 30
 CONNECT_TIMEOUT_S = 5
 
 
@@ -61,7 +62,7 @@ class Options:
             service,
             endpoint_url=endpoint,
             config=Config(
-                read_timeout=READ_TIMEOUT_S,
+                read_timeout=max(settings.limits.timeout_s_max, Limits().timeout_s_max) + READ_MARGIN_S,
                 connect_timeout=CONNECT_TIMEOUT_S,
                 retries={"total_max_attempts": 1},
                 # A proxy for the way out (HTTP_PROXY) does not know this machine's loopback; None lets it be used.

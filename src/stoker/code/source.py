@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from stoker import limits
 from stoker.errors import InvalidParameterValueException, RequestTooLargeException
+from stoker.limits import Limits
 
 
 class ObjectStorage(Protocol):
@@ -19,11 +19,15 @@ class ObjectStorage(Protocol):
     async def download(
         self, account_id: str, region: str, bucket: str, key: str, version_id: str | None, limit_bytes: int
     ) -> bytes:
-        """The object, at most `limit_bytes + 1` bytes of it. Raises botocore's ClientError, ObjectStorageError."""
+        """The object. Raises botocore's ClientError, ObjectTooLargeError beyond `limit_bytes`, ObjectStorageError."""
 
 
 class ObjectStorageError(Exception):
     """S3 cannot be asked; the text says what to do."""
+
+
+class ObjectTooLargeError(ObjectStorageError):
+    """The object is larger than its reader wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +41,28 @@ class Complaints:
 class PackageSource:
     """Reads packages for functions and layers."""
 
-    def __init__(self, objects: ObjectStorage) -> None:
+    def __init__(self, objects: ObjectStorage, limits: Limits) -> None:
         self._objects = objects
+        self._limits = limits
 
     async def read(self, source: Mapping[str, Any], account_id: str, region: str, complaints: Complaints) -> bytes:
         """The zip of `ZipFile`, or of `S3Bucket` and `S3Key`. Raises InvalidParameterValueException.
 
-        A package in a request is held to 50 MB; one in S3 only to what it may be unpacked.
+        A package in a request is held to 50 MB (by default); one in S3 only to what it may be unpacked.
         """
         check_source(source, complaints)
         zip_bytes: bytes | None = source.get("ZipFile")
         if zip_bytes is not None:
-            if len(zip_bytes) > limits.ZIPPED_BYTES_MAX:
-                raise RequestTooLargeException(f"Zipped size must be smaller than {limits.ZIPPED_BYTES_MAX} bytes")
+            limit = self._limits.zipped_bytes_max
+            if len(zip_bytes) > limit:
+                raise RequestTooLargeException(f"Zipped size must be smaller than {limit} bytes")
             return zip_bytes
         return await self._download(source, account_id, region)
 
     async def _download(self, source: Mapping[str, Any], account_id: str, region: str) -> bytes:
-        limit = limits.UNZIPPED_BYTES_MAX
+        limit = self._limits.unzipped_bytes_max
         try:
-            zip_bytes = await self._objects.download(
+            return await self._objects.download(
                 account_id, region, source["S3Bucket"], source["S3Key"], source.get("S3ObjectVersion"), limit
             )
         except ClientError as error:
@@ -64,11 +70,10 @@ class PackageSource:
             raise InvalidParameterValueException(
                 f"Error occurred while GetObject. S3 Error Code: {told['Code']}. S3 Error Message: {told['Message']}"
             ) from None
+        except ObjectTooLargeError:
+            raise InvalidParameterValueException(f"Unzipped size must be smaller than {limit} bytes") from None
         except ObjectStorageError as error:
             raise InvalidParameterValueException(f"Error occurred while GetObject. {error}") from None
-        if len(zip_bytes) > limit:
-            raise InvalidParameterValueException(f"Unzipped size must be smaller than {limit} bytes")
-        return zip_bytes
 
 
 def check_source(source: Mapping[str, Any], complaints: Complaints) -> None:

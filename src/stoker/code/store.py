@@ -11,6 +11,7 @@ import hashlib
 import logging
 import secrets
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -41,8 +42,9 @@ BYTECODE = "bytecode-"  # followed by the runtime's name; holds the runtime's ve
 class CodeStore:
     """To be used from the event loop's thread; files are touched in threads of its own."""
 
-    def __init__(self, root: Path, background: Background) -> None:
+    def __init__(self, root: Path, background: Background, unzipped_bytes_max: int) -> None:
         self._root = root
+        self._unzipped_bytes_max = unzipped_bytes_max
         self._background = background
         self._threads = ThreadPoolExecutor(UNPACKING_AT_ONCE, "stoker-code")
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -160,7 +162,7 @@ class CodeStore:
     def _store(self, digest: str, zip_bytes: bytes) -> None:
         temporary = self._make_temporary()
         try:
-            unzip(zip_bytes, temporary / TREE)
+            unzip(zip_bytes, temporary / TREE, self._unzipped_bytes_max)
             write_file(temporary / ZIP, zip_bytes)
             flush_directory(temporary)
             temporary.rename(self._root / digest)
@@ -188,7 +190,8 @@ class CodeStore:
         try:
             if hashlib.sha256(zip_bytes).hexdigest() != place.name:
                 raise OSError(f"{place / ZIP} is damaged")
-            unzip(zip_bytes, temporary / TREE)
+            # It was small enough when it came, whatever the limit is now.
+            unzip(zip_bytes, temporary / TREE, sys.maxsize)
         except (LambdaError, OSError) as error:
             log.error("package %s cannot be unpacked again: %s", place.name, error)
         else:

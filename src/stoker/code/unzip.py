@@ -9,24 +9,25 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from stoker import limits
 from stoker.code.entries import BadPackageError, Entry, EntryKind, read_entries
 from stoker.code.links import TARGET_BYTES_MAX, check_links
 from stoker.errors import InvalidParameterValueException
 
 CHUNK_BYTES = 256 * 1024
-UNZIPPED_TOO_LARGE = f"Unzipped size must be smaller than {limits.UNZIPPED_BYTES_MAX} bytes"
 
 
-def unzip(archive: bytes, tree: Path) -> None:
-    """Unpack `archive` into the new directory `tree`. Raises InvalidParameterValueException, leaving it half full."""
+def unzip(archive: bytes, tree: Path, bytes_max: int) -> None:
+    """Unpack `archive`, at most `bytes_max` in files, into the new directory `tree`.
+
+    Raises InvalidParameterValueException, leaving it half full.
+    """
     entries = read_entries(archive)
-    if sum(entry.size_bytes for entry in entries if entry.kind is EntryKind.FILE) > limits.UNZIPPED_BYTES_MAX:
-        raise InvalidParameterValueException(UNZIPPED_TOO_LARGE)
+    if sum(entry.size_bytes for entry in entries if entry.kind is EntryKind.FILE) > bytes_max:
+        raise _too_large(bytes_max)
     links = {entry.path: _link_target(archive, entry) for entry in entries if entry.kind is EntryKind.LINK}
     check_links(links)
     _make_directories(tree, entries)
-    _write_files(archive, tree, entries)
+    _write_files(archive, tree, entries, bytes_max)
     for path, target in links.items():
         (tree / path).symlink_to(target)
 
@@ -47,8 +48,8 @@ def _make_directories(tree: Path, entries: list[Entry]) -> None:
             (tree / path).chmod(0o755)  # mkdir's own mode is subject to the umask
 
 
-def _write_files(archive: bytes, tree: Path, entries: list[Entry]) -> None:
-    bytes_left = limits.UNZIPPED_BYTES_MAX
+def _write_files(archive: bytes, tree: Path, entries: list[Entry], bytes_max: int) -> None:
+    bytes_left = bytes_max
     for entry in entries:
         if entry.kind is not EntryKind.FILE:
             continue
@@ -58,10 +59,14 @@ def _write_files(archive: bytes, tree: Path, entries: list[Entry]) -> None:
             for chunk in _inflate(archive, entry):
                 bytes_left -= len(chunk)
                 if bytes_left < 0:
-                    raise InvalidParameterValueException(UNZIPPED_TOO_LARGE)
+                    raise _too_large(bytes_max)
                 file.write(chunk)
             os.fchmod(descriptor, 0o755 if entry.is_executable else 0o644)
         os.utime(path, (entry.modified_s, entry.modified_s))
+
+
+def _too_large(bytes_max: int) -> InvalidParameterValueException:
+    return InvalidParameterValueException(f"Unzipped size must be smaller than {bytes_max} bytes")
 
 
 def _link_target(archive: bytes, entry: Entry) -> str:

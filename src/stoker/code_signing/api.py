@@ -23,8 +23,14 @@ class CodeSigningApi:
     """Nine operations, by name, for the front door; tags are with the other tags."""
 
     def __init__(
-        self, configs: CodeSigningConfigs, registry: FunctionRegistry, code_signing: CodeSigning, clock: Clock
+        self,
+        configs: CodeSigningConfigs,
+        registry: FunctionRegistry,
+        code_signing: CodeSigning,
+        tags_max: int,
+        clock: Clock,
     ) -> None:
+        self._tags_max = tags_max
         self._configs = configs
         self._registry = registry
         self._clock = clock
@@ -44,7 +50,7 @@ class CodeSigningApi:
     async def create_code_signing_config(self, call: ApiCall) -> ApiAnswer:
         members, caller = call.members, call.caller
         tags = dict(members.get("Tags") or {})
-        check_tags(tags)
+        check_tags(tags, self._tags_max)
         config_id = f"csc-{secrets.token_hex(ID_BYTES)[:17]}"
         config = CodeSigningConfig(
             arn=f"arn:aws:lambda:{caller.region}:{caller.account_id}:code-signing-config:{config_id}",

@@ -7,37 +7,48 @@ function's own timeout, with /tmp kept (reference: runtime side, 5).
 
 import asyncio
 import logging
-from collections.abc import Callable
+import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
+from typing import Protocol
 
 from stoker.clock import Clock
-from stoker.environments.outcomes import Ending, NoBootstrap, Outcome, TimedOut, exit_text, kept_error_type, outcome_of
+from stoker.environments.outcomes import NO_BOOTSTRAP, Ending, FailedInit, NoBootstrap, TimedOut, exit_text, outcome_of
 from stoker.environments.output import Output
+from stoker.environments.reports import Reports, Traces
+from stoker.environments.restore import restore_refusal, restored, served_credentials
 from stoker.environments.variables import Initialization
 from stoker.functions.records import FunctionVersion
 from stoker.invocation import Invocation, InvocationResult
+from stoker.lambda_model.call import Caller
 from stoker.limits import MEMORY_MB_PER_VCPU
-from stoker.logs import platform_lines as lines
 from stoker.logs.environment_log import EnvironmentLog
-from stoker.runtime_api.exchange import Event, Exchange, Failed, InitResult, RuntimeEnded
+from stoker.logs.platform_log import PlatformLog
+from stoker.runtime_api.exchange import Event, Exchange, InitResult, RuntimeEnded
 from stoker.runtime_api.server import RuntimeApi
 from stoker.runtimes.records import RuntimeBuild
-from stoker.runtimes.versions import runtime_version_arn
 from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker, SandboxSpec
+from stoker.traces.daemon import TraceDaemon
+from stoker.traces.invocation_trace import sampled_trace
 
 log = logging.getLogger("stoker.environments")
 
 INIT_LIMIT_S = 10.0
-# Of environments that are initialised ahead: this or the function's timeout (900 s at most), whichever is longer.
+# Of environments that are initialised ahead: this or the function's timeout, whichever is longer, within bounds.
 INIT_LIMIT_AHEAD_S = 130.0
+INIT_LIMIT_AHEAD_MAX_S = 900.0
 # During init an environment may use a whole processor, whatever its memory: AWS boosts it too (unverified how far).
 INIT_VCPUS_MIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentPlan:
-    """All that starting one environment takes. `process` is None when a custom runtime has no program to start."""
+    """All that starting one environment takes. `process` is None without a program to start; `no_process` says why.
+
+    With a `credentials_token` its processes fetch their credentials from the Runtime API's socket.
+    """
 
     name: str
     version: FunctionVersion
@@ -45,21 +56,25 @@ class EnvironmentPlan:
     sandbox: SandboxSpec
     process: ProcessSpec | None
     initialization: Initialization = "on-demand"
+    no_process: NoBootstrap = NO_BOOTSTRAP
+    credentials_token: str = ""
 
     @property
     def init_limit_s(self) -> float:
         """How long the init phase may take (reference: runtime side, 5)."""
         if self.initialization == "on-demand":
             return INIT_LIMIT_S
-        return max(INIT_LIMIT_AHEAD_S, self.version.timeout_s)
+        return max(INIT_LIMIT_AHEAD_S, min(self.version.timeout_s, INIT_LIMIT_AHEAD_MAX_S))
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How an init ended, if not well."""
+class Door(Protocol):
+    """What answers at a sandbox's AWS endpoint."""
 
-    answer: Failed | RuntimeEnded | TimedOut | NoBootstrap
-    ran_out_of_memory: bool = False
+    def close(self) -> None:
+        """Answer no longer."""
+
+
+AddDoor = Callable[[socket.socket, Caller], Awaitable[Door]]
 
 
 class Environment:
@@ -70,33 +85,49 @@ class Environment:
         plan: EnvironmentPlan,
         maker: SandboxMaker,
         environment_log: EnvironmentLog,
+        platform_log: PlatformLog,
+        traces: Traces,
         clock: Clock,
         on_gone: Callable[["Environment"], None],
+        response_bytes_max: int,
+        add_door: AddDoor | None = None,
     ) -> None:
-        """`on_gone` is called when the sandbox has ended, or the runtime in it, whoever ended it."""
+        """`on_gone` is called when the sandbox has ended, or the runtime in it, whoever ended it.
+
+        `add_door` answers at the sandbox's AWS endpoint; without it nobody does.
+        """
         self.plan = plan
         self.version = plan.version
         self.is_frozen = False
         self.idle_since_s = 0.0
+        self.init_failure: FailedInit | None = None
         self._maker = maker
         self._on_gone = on_gone
         self._log = environment_log
+        self._reports = Reports(plan.version, plan.build, plan.initialization, plan.name, platform_log, clock, traces)
+        self._traces = traces
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._exchange = Exchange()
-        self._api = RuntimeApi(self._exchange)
+        self._exchange = Exchange(response_bytes_max)
+        self._api = RuntimeApi(self._exchange, served_credentials(plan.version, plan.credentials_token, clock))
+        self._add_door = add_door
+        self._door: Door | None = None
         self._sandbox: Sandbox | None = None
         self._output: Output | None = None
+        self._daemon: TraceDaemon | None = None
         self._needs_init = True
         self._needs_reset = False
         self._is_gone = False
-        self._init_ms: float | None = None
+        self._was_restored = False
         self._vcpus = plan.version.memory_mb / MEMORY_MB_PER_VCPU
 
     @property
     def is_usable(self) -> bool:
-        """Whether it can take another invocation, perhaps after `recover`."""
-        return self._sandbox is not None and not self._is_gone
+        """Whether it can take another invocation, perhaps after `recover`.
+
+        What was restored once is not initialised again: the next call gets an environment that waits to be restored.
+        """
+        return self._sandbox is not None and not self._is_gone and not (self._was_restored and self._needs_init)
 
     @property
     def is_initialised(self) -> bool:
@@ -112,48 +143,62 @@ class Environment:
 
         Raises SandboxError when there is no sandbox to be had.
         """
-        build = self.plan.build
-        self._log.platform_line(lines.init_start(build.version, runtime_version_arn(build, self.version.region)))
+        self._reports.init_began("init")
         began_s = perf_counter()
         deadline_s = self._loop.time() + self.plan.init_limit_s
         if self.plan.process is None:
-            ended: _Ended | None = _Ended(NoBootstrap())
-            await self._make(_nothing())
+            failure: FailedInit | None = FailedInit(self.plan.no_process)
+            await self._make(_nothing(self.plan.build))
         else:
             await self._make(self.plan.process)
-            ended = await self._wait_init(deadline_s)
+            failure = await self._wait_init(deadline_s)
         init_ms = (perf_counter() - began_s) * 1000
-        if ended is None:
+        self._drain()
+        self._reports.init_ended(failure, init_ms, "init")
+        self.init_failure = failure
+        if failure is None:
             self._needs_init = False
-            self._report_good_init(init_ms)
             self._set_cpu(self._vcpus)
         else:
-            self._report_init(ended, init_ms, "init")
             await self._reset()
 
     async def run(self, invocation: Invocation) -> InvocationResult:
-        """One invocation, from START to REPORT."""
+        """One invocation, from START to REPORT. Raises what `_restore` raises, when it needs to be restored first."""
         self.thaw()
+        await self._restore()
         # The loop's own clock has whole milliseconds only: good for a deadline, too coarse for a duration.
         began_s = perf_counter()
         deadline_s = self._loop.time() + self.version.timeout_s
-        deadline_ms = int(self._clock.now_s() * 1000) + self.version.timeout_s * 1000
-        ended = None
+        now_s = self._clock.now_s()
+        deadline_ms = int(now_s * 1000) + self.version.timeout_s * 1000
+        failure = None
         if self._needs_init:
-            ended = await self._init_again(deadline_s)
+            failure = await self._init_again(deadline_s)
         if invocation.wants_log:
             self._log.begin_tail()
-        self._log.platform_line(lines.start(invocation.request_id, self.version.version))
+        trace = sampled_trace(invocation.trace_id)
+        self._reports.began(invocation, trace, now_s)
         answer: Ending
-        if ended is None:
-            answer, ran_out_of_memory = await self._answer_to(invocation, deadline_s, deadline_ms)
+        if failure is None:
+            header = invocation.trace_id if trace is None else trace.handler_header
+            head = _event_head(invocation, deadline_ms, header)
+            event = Event(invocation.request_id, head, invocation.payload, invocation.sink)
+            answer, ran_out_of_memory = await self._answer_to(event, deadline_s)
         else:
-            answer, ran_out_of_memory = ended.answer, ended.ran_out_of_memory
+            answer, ran_out_of_memory = failure.answer, failure.ran_out_of_memory
         duration_ms = (perf_counter() - began_s) * 1000
         outcome = outcome_of(answer, invocation.request_id, self.version.timeout_s, ran_out_of_memory)
         if outcome.needs_reset:
             self._needs_init = self._needs_reset = True
-        self._report(invocation, outcome, duration_ms, is_platform_fault=outcome.needs_reset or ended is not None)
+        self._drain()
+        self._reports.ended(
+            invocation,
+            trace,
+            outcome,
+            duration_ms,
+            self._started().memory_max_mb(),
+            is_platform_fault=outcome.needs_reset or failure is not None,
+        )
         return InvocationResult(
             payload=outcome.payload,
             executed_version=self.version.version,
@@ -182,9 +227,13 @@ class Environment:
             self._sandbox.kill()
             await self._sandbox.wait_closed()
         self._api.close()
+        if self._door is not None:
+            self._door.close()
         if self._output is not None:
             self._output.close()
             self._output = None
+        if self._daemon is not None:
+            self._daemon.close()
 
     # Init
 
@@ -192,65 +241,77 @@ class Environment:
         self._sandbox = await self._maker.make(self.plan.sandbox, process, self._on_exit)
         self._sandbox.set_cpu(max(self._vcpus, INIT_VCPUS_MIN))
         self._output = Output(self._sandbox.output, self._log)
+        if self._sandbox.datagrams is not None:
+            take = partial(self._traces.received, self.version.account_id, self.version.region)
+            self._daemon = TraceDaemon(self._sandbox.datagrams, take)
         await self._api.start(self._sandbox.listener)
+        await self._open_door(self._sandbox.aws_endpoint)
 
-    async def _init_again(self, deadline_s: float) -> _Ended | None:
-        """Start the runtime anew, on the invocation's time. Its init is reported only if it fails again."""
+    async def _open_door(self, listener: socket.socket | None) -> None:
+        if listener is None:
+            return
+        if self._add_door is None:
+            listener.close()
+        else:
+            self._door = await self._add_door(listener, Caller(self.version.account_id, self.version.region))
+
+    async def _init_again(self, deadline_s: float) -> FailedInit | None:
+        """Start the runtime anew, on the invocation's time. As text its init is reported only if it fails again."""
+        self._reports.init_began("invoke")
         began_s = perf_counter()
         if self.plan.process is None:
-            ended: _Ended | None = _Ended(NoBootstrap())
+            failure: FailedInit | None = FailedInit(self.plan.no_process)
         else:
             self._exchange.restart()
             self._set_cpu(max(self._vcpus, INIT_VCPUS_MIN))
             try:
                 self._started().start(self.plan.process)
             except SandboxError:
-                return _Ended(RuntimeEnded(None, None))
-            ended = await self._wait_init(deadline_s)
-        if ended is not None:
-            self._report_init(ended, (perf_counter() - began_s) * 1000, "invoke")
+                return FailedInit(RuntimeEnded(None, None))
+            failure = await self._wait_init(deadline_s)
+        self._drain()
+        self._reports.init_ended(failure, (perf_counter() - began_s) * 1000, "invoke")
+        if failure is not None:
             self._needs_reset = True
-            return ended
+            return failure
         self._needs_init = False
         self._set_cpu(self._vcpus)
+        await self._restore()
         return None
 
-    async def _wait_init(self, deadline_s: float) -> _Ended | None:
+    async def _wait_init(self, deadline_s: float) -> FailedInit | None:
         try:
             async with asyncio.timeout_at(deadline_s):
                 result: InitResult = await self._exchange.wait_init()
         except TimeoutError:
-            return _Ended(TimedOut())
+            return FailedInit(TimedOut())
         if result is None:
             return None
-        return _Ended(result, self._ran_out_of_memory(result))
+        return FailedInit(result, self._ran_out_of_memory(result))
 
-    def _report_good_init(self, duration_ms: float) -> None:
-        """With the first invocation, or by a line of its own if it had nothing to do with one (reference: 6.1)."""
-        if self.plan.initialization == "on-demand":
-            self._init_ms = duration_ms
-        else:
-            self._drain()
-            self._log.platform_line(lines.init_report(duration_ms, "init"))
+    # Restore
 
-    def _report_init(self, ended: _Ended, duration_ms: float, phase: lines.InitPhase) -> None:
+    async def _restore(self) -> None:
+        """Unless nothing waits for that. Raises SnapStartException, SnapStartTimeoutException."""
+        if not self._exchange.awaits_restore:
+            return
+        self._reports.restore_began()
+        began_s = perf_counter()
+        self._was_restored = True
+        try:
+            failure = await restored(self._exchange, self._ran_out_of_memory)
+        except asyncio.CancelledError:
+            self._needs_init = self._needs_reset = True
+            raise
         self._drain()
-        match ended.answer:
-            case TimedOut():
-                line = lines.init_report(duration_ms, phase, "timeout")
-            case Failed(_, error_type):
-                line = lines.init_report(duration_ms, phase, "error", kept_error_type(error_type))
-            case NoBootstrap():
-                line = lines.init_report(duration_ms, phase, "error", "Runtime.InvalidEntrypoint")
-            case RuntimeEnded():
-                error_type = "Runtime.OutOfMemory" if ended.ran_out_of_memory else "Runtime.ExitError"
-                line = lines.init_report(duration_ms, phase, "error", error_type)
-        self._log.platform_line(line)
+        self._reports.restore_ended(failure, (perf_counter() - began_s) * 1000)
+        if failure is not None:
+            self._needs_init = self._needs_reset = True
+            raise restore_refusal(failure)
 
     # Invoke
 
-    async def _answer_to(self, invocation: Invocation, deadline_s: float, deadline_ms: int) -> tuple[Ending, bool]:
-        event = Event(invocation.request_id, _event_head(invocation, deadline_ms), invocation.payload)
+    async def _answer_to(self, event: Event, deadline_s: float) -> tuple[Ending, bool]:
         waiting = self._exchange.offer(event)
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -266,33 +327,13 @@ class Environment:
         if isinstance(answer, RuntimeEnded) and self._exchange.has_undelivered_event:
             # It died before it saw this event: nothing was run, so it may be run now.
             self._exchange.withdraw()
-            if self.is_usable:
+            if not self._is_gone:
                 await self._reset()
-                ended = await self._init_again(deadline_s)
-                if ended is None:
-                    return await self._answer_to(invocation, deadline_s, deadline_ms)
-                return ended.answer, ended.ran_out_of_memory
+                failure = await self._init_again(deadline_s)
+                if failure is None:
+                    return await self._answer_to(event, deadline_s)
+                return failure.answer, failure.ran_out_of_memory
         return answer, self._ran_out_of_memory(answer)
-
-    def _report(self, invocation: Invocation, outcome: Outcome, duration_ms: float, is_platform_fault: bool) -> None:
-        self._drain()
-        init_ms, self._init_ms = self._init_ms, None
-        emit = self._log.platform_line
-        emit(lines.end(invocation.request_id))
-        emit(
-            lines.report(
-                lines.Report(
-                    request_id=invocation.request_id,
-                    duration_ms=duration_ms,
-                    billed_ms=lines.billed_ms(duration_ms, init_ms or 0.0),
-                    memory_mb=self.version.memory_mb,
-                    max_memory_used_mb=self._started().memory_max_mb(),
-                    init_ms=init_ms,
-                    status=outcome.status if is_platform_fault else None,
-                    error_type=outcome.error_type if is_platform_fault else None,
-                )
-            )
-        )
 
     # Ends
 
@@ -332,19 +373,21 @@ class Environment:
         return self._sandbox
 
 
-def _nothing() -> ProcessSpec:
+def _nothing(build: RuntimeBuild) -> ProcessSpec:
     """A process that ends at once: an environment without a bootstrap still has a sandbox, and a log."""
-    return ProcessSpec("nothing", ("/bin/true",), {}, "/", "", fork=False)
+    # An image need not have that program: its launcher knows what to do without one.
+    argv = ("/bin/true",) if build.root is None else ()
+    return ProcessSpec("nothing", argv, {}, "/", "", fork=False)
 
 
-def _event_head(invocation: Invocation, deadline_ms: int) -> bytes:
+def _event_head(invocation: Invocation, deadline_ms: int, trace_header: str) -> bytes:
     """The answer to `next` up to its Content-Length (reference: runtime side, 2.1)."""
     head = (
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}\r\n"
         f"Lambda-Runtime-Deadline-Ms: {deadline_ms}\r\n"
         f"Lambda-Runtime-Invoked-Function-Arn: {invocation.target.arn}\r\n"
-        f"Lambda-Runtime-Trace-Id: {invocation.trace_id}"
+        f"Lambda-Runtime-Trace-Id: {trace_header}"
     )
     if invocation.client_context:
         head += f"\r\nLambda-Runtime-Client-Context: {invocation.client_context}"

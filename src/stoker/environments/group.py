@@ -8,7 +8,12 @@ from stoker.functions.records import FunctionVersion
 
 
 class Group:
-    """The environments of one build of one version. `idle` is in the order in which they became idle."""
+    """The environments of one build of one version. `idle` is in the order in which they became idle.
+
+    `gives_way`: with an owner, too, what is idle is ended when the host has no memory for what is called for.
+    """
+
+    gives_way = False
 
     def __init__(self, version: FunctionVersion) -> None:
         self.version = version

@@ -4,13 +4,18 @@ import itertools
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from stoker.clock import Clock
-from stoker.environments.environment import Environment, EnvironmentPlan
+from stoker.environments.environment import AddDoor, Environment, EnvironmentPlan
+from stoker.environments.reports import Traces
 from stoker.environments.variables import Initialization
 from stoker.errors import LambdaError
 from stoker.functions.records import FunctionVersion
+from stoker.logs.application_lines import ApplicationLines
 from stoker.logs.environment_log import EnvironmentLog, new_stream_name
+from stoker.logs.platform_json import SystemLevel
+from stoker.logs.platform_log import PlatformLog
 from stoker.logs.records import LogGroupName
 from stoker.logs.store import LogStore
 from stoker.sandbox.sandbox import SandboxError, SandboxMaker
@@ -24,11 +29,24 @@ OnGone = Callable[[Environment], None]
 class EnvironmentMaker:
     """Each environment that it makes has a name of its own on this node, and a log stream of its own."""
 
-    def __init__(self, sandboxes: SandboxMaker, planner: Planner, log_store: LogStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        sandboxes: SandboxMaker,
+        planner: Planner,
+        log_store: LogStore,
+        traces: Traces,
+        clock: Clock,
+        response_bytes_max: int,
+        add_door: AddDoor | None = None,
+    ) -> None:
+        """`add_door` is Environment's."""
+        self._response_bytes_max = response_bytes_max
+        self._traces = traces
         self._sandboxes = sandboxes
         self._planner = planner
         self._log_store = log_store
         self._clock = clock
+        self._add_door = add_door
         self._numbers = itertools.count(1)
         self._name_prefix = secrets.token_hex(3)
 
@@ -38,15 +56,36 @@ class EnvironmentMaker:
         stream = new_stream_name(self._clock.now_s(), version.name, version.version, group.name)
         name = f"{self._name_prefix}-{next(self._numbers)}"
         plan = await self._planner(version, name, stream, initialization)
-        environment_log = EnvironmentLog(self._log_store, self._clock, group, stream)
-        return Environment(plan, self._sandboxes, environment_log, self._clock, on_gone)
+        environment_log = EnvironmentLog(self._log_store, self._clock, group, stream, _application_lines(version))
+        platform_log = PlatformLog(environment_log, self._clock, _system_level(version))
+        return Environment(
+            plan,
+            self._sandboxes,
+            environment_log,
+            platform_log,
+            self._traces,
+            self._clock,
+            on_gone,
+            self._response_bytes_max,
+            self._add_door,
+        )
 
     async def prepare(self, version: FunctionVersion) -> None:
         """Do ahead what the version's runtime needs for its first environment."""
         try:
             plan = await self._planner(version, "prepare", "", "on-demand")
             if plan.process is not None:
-                await self._sandboxes.prepare(plan.build, fork=plan.process.fork)
+                await self._sandboxes.prepare(plan.build, fork=plan.process.fork, network=plan.sandbox.network)
         except (LambdaError, SandboxError) as error:
             # The first invocation will try again and tell its caller.
-            log.warning("%s could not be prepared: %s", version.runtime, error)
+            log.warning("%s could not be prepared: %s", version.runtime or version.version_arn, error)
+
+
+def _application_lines(version: FunctionVersion) -> ApplicationLines | None:
+    config = version.logging
+    return ApplicationLines(config.application_log_level or "INFO") if config.log_format == "JSON" else None
+
+
+def _system_level(version: FunctionVersion) -> SystemLevel | None:
+    config = version.logging
+    return cast(SystemLevel, config.system_log_level or "INFO") if config.log_format == "JSON" else None

@@ -9,7 +9,6 @@ import signal
 from dataclasses import dataclass
 from typing import Literal
 
-from stoker.limits import RESPONSE_PAYLOAD_BYTES_MAX
 from stoker.runtime_api.exchange import (
     Answer,
     Failed,
@@ -17,6 +16,8 @@ from stoker.runtime_api.exchange import (
     Responded,
     ResponseTooLarge,
     RuntimeEnded,
+    Streamed,
+    Truncated,
 )
 
 _KEPT_ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
@@ -29,15 +30,29 @@ class TimedOut:
 
 @dataclass(frozen=True, slots=True)
 class NoBootstrap:
-    """A custom runtime's package has no program to start."""
+    """There is no program to start: a custom runtime's package has none, or an image names one that cannot be."""
+
+    error_type: str = "Runtime.InvalidEntrypoint"
+    text: str = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 
 
+NO_BOOTSTRAP = NoBootstrap()
 Ending = Answer | TimedOut | NoBootstrap
+
+
+@dataclass(frozen=True, slots=True)
+class FailedInit:
+    """How an init ended, if not well. `ran_out_of_memory` explains a runtime that was killed."""
+
+    answer: Failed | RuntimeEnded | TimedOut | NoBootstrap
+    ran_out_of_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`payload` for the caller; `is_error` for X-Amz-Function-Error; `status` and `error_type` for the REPORT line.
+    `xray_cause` is what the runtime told X-Ray of an error. A streamed response has left already: `streamed_bytes` of
+    it, in the last `streamed_ms`.
 
     `needs_reset`: the runtime is gone or must go, so the environment starts it anew before the next invocation.
     """
@@ -47,6 +62,22 @@ class Outcome:
     needs_reset: bool = False
     status: Literal["error", "timeout"] | None = None
     error_type: str | None = None
+    xray_cause: bytes = b""
+    streamed_bytes: int = 0
+    streamed_ms: float = 0.0
+
+
+def init_failure(failure: FailedInit) -> tuple[Literal["error", "timeout"], str | None]:
+    """Status and error type of INIT_REPORT."""
+    match failure.answer:
+        case TimedOut():
+            return "timeout", None
+        case Failed(_, error_type):
+            return "error", kept_error_type(error_type)
+        case NoBootstrap(error_type):
+            return "error", error_type
+        case RuntimeEnded():
+            return "error", "Runtime.OutOfMemory" if failure.ran_out_of_memory else "Runtime.ExitError"
 
 
 def outcome_of(answer: Ending, request_id: str, timeout_s: int, ran_out_of_memory: bool = False) -> Outcome:
@@ -54,21 +85,25 @@ def outcome_of(answer: Ending, request_id: str, timeout_s: int, ran_out_of_memor
     match answer:
         case Responded(payload, _):
             return Outcome(payload)
-        case Failed(payload, error_type):
-            return Outcome(payload, is_error=True, status="error", error_type=kept_error_type(error_type))
-        case ResponseTooLarge():
-            text = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_PAYLOAD_BYTES_MAX} bytes)."
+        case Streamed(size_bytes, streamed_ms):
+            return Outcome(b"", streamed_bytes=size_bytes, streamed_ms=streamed_ms)
+        case Failed(payload, error_type, xray_cause):
+            kept = kept_error_type(error_type)
+            return Outcome(payload, is_error=True, status="error", error_type=kept, xray_cause=xray_cause)
+        case ResponseTooLarge(bytes_max):
+            text = f"Response payload size exceeded maximum allowed payload size ({bytes_max} bytes)."
             body = _document(errorMessage=text, errorType="Function.ResponseSizeTooLarge")
             return Outcome(body, is_error=True, status="error", error_type="Function.ResponseSizeTooLarge")
         case InvalidResponseMode():
             return _platform_error(request_id, "Runtime.InvalidResponseModeHeader", "Invalid function response mode")
+        case Truncated():
+            return _platform_error(request_id, "Runtime.TruncatedResponse", "Response detected as truncated")
         case TimedOut():
             text = f"Task timed out after {timeout_s:.2f} seconds"
             body = _body("Sandbox.Timedout", request_id, text)
             return Outcome(body, is_error=True, needs_reset=True, status="timeout")
-        case NoBootstrap():
-            text = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
-            return _platform_error(request_id, "Runtime.InvalidEntrypoint", text)
+        case NoBootstrap(error_type, text):
+            return _platform_error(request_id, error_type, text)
         case RuntimeEnded():
             reported = "Runtime.OutOfMemory" if ran_out_of_memory else "Runtime.ExitError"
             body = _body("Runtime.ExitError", request_id, exit_text(answer))

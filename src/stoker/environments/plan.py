@@ -1,15 +1,17 @@
-"""What starting an environment of a version takes: pure, but for looking whether a bootstrap is there."""
+"""What starting an environment of a version takes: pure, but for looking whether a bootstrap is there, and for secrets."""
 
 import os
 from pathlib import Path
 
 from stoker.environments.environment import EnvironmentPlan
+from stoker.environments.restore import new_token
 from stoker.environments.variables import Initialization, base_environment, may_fork, variables
 from stoker.functions.records import FunctionVersion
 from stoker.runtimes.records import RuntimeBuild
 from stoker.runtimes.start import command_line
 from stoker.sandbox.namespace_sandbox import RUNTIME_API
-from stoker.sandbox.sandbox import RUNTIME, ProcessSpec, SandboxSpec
+from stoker.sandbox.network.records import ISOLATED, Network
+from stoker.sandbox.sandbox import RUNTIME, HostDirectory, ProcessSpec, SandboxSpec
 
 
 def plan_environment(
@@ -21,16 +23,21 @@ def plan_environment(
     log_stream: str,
     initialization: Initialization = "on-demand",
     *,
+    aws_endpoint: str = "",
+    network: Network = ISOLATED,
+    directories: tuple[HostDirectory, ...] = (),
     fresh: bool,
     on_host: bool,
 ) -> EnvironmentPlan:
     """`task` is the unpacked package on the host and `opt` its merged layers, None if it has none.
 
-    `fresh` starts a new interpreter every time (setting `fresh`). `on_host` is for plain
-    isolation: the host's paths, and what `plain.py` then puts in place of a sandbox's.
+    `directories` are the version's file systems.
+    `fresh` starts a new interpreter every time (setting `fresh`). `on_host` is for plain isolation: the host's paths,
+    and what `plain.py` then puts in place of a sandbox's. `aws_endpoint` is where processes find AWS, "" for nowhere.
     """
     base = base_environment(build, opt, on_host=on_host)
-    environment = variables(version, build, log_stream, RUNTIME_API, base, initialization)
+    token = new_token() if initialization == "snap-start" else ""
+    environment = variables(version, build, log_stream, RUNTIME_API, base, initialization, aws_endpoint, token)
     spec = SandboxSpec(
         name=name,
         build=build,
@@ -38,6 +45,8 @@ def plan_environment(
         opt=opt,
         memory_mb=version.memory_mb,
         tmp_mb=version.ephemeral_storage_mb,
+        network=network,
+        directories=directories,
     )
     argv = command_line(build, environment, on_host=on_host) or _bootstrap(task, opt, on_host=on_host)
     process = None
@@ -50,7 +59,7 @@ def plan_environment(
             handler=version.handler,
             fork=build.can_fork and not fresh and not on_host and may_fork(version),
         )
-    return EnvironmentPlan(name, version, build, spec, process, initialization)
+    return EnvironmentPlan(name, version, build, spec, process, initialization, credentials_token=token)
 
 
 def _bootstrap(task: Path, opt: Path | None, *, on_host: bool) -> tuple[str, ...]:

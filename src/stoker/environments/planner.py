@@ -5,12 +5,17 @@ import asyncio
 from stoker.code.layer_trees import LayerTrees
 from stoker.code.store import CodeStore
 from stoker.environments.environment import EnvironmentPlan
+from stoker.environments.image_plan import plan_image_environment
 from stoker.environments.plan import plan_environment
 from stoker.environments.variables import Initialization
 from stoker.errors import InvalidRuntimeException
-from stoker.functions.records import FunctionVersion
+from stoker.functions.file_systems import FileSystems
+from stoker.functions.records import FunctionVersion, Image
+from stoker.functions.sealing import Sealing
+from stoker.images.store import ImageRoot, ImageStore
 from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.records import RuntimeNotReadyError
+from stoker.sandbox.network.records import NO_NETWORKS, DeclaredNetworks, Network
 
 
 class Planner:
@@ -21,21 +26,50 @@ class Planner:
         code_store: CodeStore,
         layer_trees: LayerTrees,
         runtimes: RuntimeCatalogue,
+        images: ImageStore,
         *,
         fresh: bool,
         on_host: bool,
+        aws_endpoint: str = "",
+        networks: DeclaredNetworks = NO_NETWORKS,
+        file_systems: FileSystems,
+        sealing: Sealing,
     ) -> None:
-        """`fresh` and `on_host` are `plan_environment`'s."""
+        """`fresh`, `on_host` and `aws_endpoint` are `plan_environment`'s."""
         self._code_store = code_store
         self._layer_trees = layer_trees
         self._runtimes = runtimes
+        self._images = images
         self._fresh = fresh
         self._on_host = on_host
+        self._aws_endpoint = aws_endpoint
+        self._networks = networks
+        self._file_systems = file_systems
+        self._sealing = sealing
+
+    def _network(self, version: FunctionVersion) -> Network:
+        if version.vpc is None:
+            return self._networks.default
+        return self._networks.of_function(version.vpc.subnet_ids, version.vpc.security_group_ids)
 
     async def plan(
         self, version: FunctionVersion, name: str, log_stream: str, initialization: Initialization = "on-demand"
     ) -> EnvironmentPlan:
-        """Raises InvalidRuntimeException when the runtime is no longer there."""
+        """Raises InvalidRuntimeException when the runtime is no longer there, EFSMountFailureException when a file
+        system is not, and what opening variables raises."""
+        directories = self._file_systems.directories(version.file_systems)
+        version = await self._sealing.opened(version)
+        if version.image is not None:
+            return plan_image_environment(
+                version,
+                await self._image(version.image),
+                name,
+                log_stream,
+                initialization,
+                aws_endpoint=self._aws_endpoint,
+                network=self._network(version),
+                directories=directories,
+            )
         try:
             build = self._runtimes.found(version.runtime)
             if build is None:
@@ -50,6 +84,16 @@ class Planner:
             name,
             log_stream,
             initialization,
+            aws_endpoint=self._aws_endpoint,
+            network=self._network(version),
+            directories=directories,
             fresh=self._fresh,
             on_host=self._on_host,
         )
+
+    async def _image(self, image: Image) -> ImageRoot:
+        root = self._images.found(image) or await self._images.find(image)
+        if root is None:
+            text = f"The image {image.uri} is no longer on this node. Update the function's code."
+            raise InvalidRuntimeException(text)
+        return root

@@ -8,7 +8,7 @@ have an owner (`provisioned.py`): here they are only started, frozen and ended.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from stoker.environments.environment import Environment
@@ -18,8 +18,9 @@ from stoker.environments.maker import EnvironmentMaker, OnGone
 from stoker.environments.scaling_rate import ScalingRate
 from stoker.environments.variables import Initialization, may_fork
 from stoker.errors import LambdaError, ServiceException, TooManyRequestsException
-from stoker.functions.records import FunctionVersion
-from stoker.sandbox.sandbox import SandboxError
+from stoker.functions.file_systems import mount_failure
+from stoker.functions.records import FunctionVersion, VpcConfig
+from stoker.sandbox.sandbox import FileSystemError, SandboxError
 from stoker.supervision import Background, supervise
 
 log = logging.getLogger("stoker.environments")
@@ -27,6 +28,9 @@ log = logging.getLogger("stoker.environments")
 # A launcher that was killed takes its sandboxes in the making with it; the next one is a new launcher's.
 START_TRIES = 2
 NO_ENVIRONMENT = "An execution environment could not be started."
+
+TakeReady = Callable[[FunctionVersion], Environment | None]
+"""Gives up an environment of a version that was initialised ahead and is ready to be restored, if there is one."""
 
 
 class EnvironmentPool:
@@ -51,9 +55,10 @@ class EnvironmentPool:
         self._kept: set[Group] = set()
         self._starting_ahead = 0
         self._all: set[Environment] = set()
-        self._prepared: set[tuple[str, bool]] = set()
+        self._prepared: set[tuple[str, bool, VpcConfig | None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._idle_changed = asyncio.Event()
+        self._take_ready: TakeReady = _nothing_ready
 
     @property
     def count(self) -> int:
@@ -79,11 +84,11 @@ class EnvironmentPool:
             self._give_back(group, environment)
 
     def prepare(self, version: FunctionVersion) -> None:
-        """Start ahead, once, what `version`'s runtime needs for its first environment."""
-        key = (version.runtime, may_fork(version))
+        """Start ahead, once, what `version`'s runtime and network need for its first environment."""
+        key = (version.runtime if version.image is None else version.image.digest, may_fork(version), version.vpc)
         if key not in self._prepared:
             self._prepared.add(key)
-            self._background.start(self._maker.prepare(version), f"preparation of {version.runtime}")
+            self._background.start(self._maker.prepare(version), f"preparation of {version.runtime or 'an image'}")
 
     def drain(self, version: FunctionVersion) -> None:
         """`version` was replaced or deleted: its idle environments end now, busy ones after their invocation."""
@@ -94,14 +99,19 @@ class EnvironmentPool:
         while group.idle:
             self.retire(group.idle.popleft())
 
+    def ask_first(self, take_ready: TakeReady) -> None:
+        """Before an environment is started for a call, ask `take_ready`: what it gives belongs to the pool from then on."""
+        self._take_ready = take_ready
+
     async def start_ahead(
-        self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone
+        self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone, *, evicts: bool = True
     ) -> Environment:
         """An environment for an owner, who is told when it or its runtime is gone, and retires it in the end.
 
-        Its init may have failed. Raises SandboxError, and LambdaError when it cannot be.
+        Its init may have failed. Raises SandboxError, and LambdaError when it cannot be. Unless it `evicts`, no idle
+        environment is ended to make room for it.
         """
-        self._make_room_for(version)
+        self._make_room_for(version, evicts=evicts)
         self._starting_ahead += 1
         try:
             return await self._started(version, initialization, on_gone)
@@ -176,30 +186,33 @@ class EnvironmentPool:
 
     def _start_one(self, group: Group) -> None:
         version = group.version
-        self._make_room_for(version)
         function = (version.account_id, version.region, version.name)
         if not self._scaling_rate.take(function, asyncio.get_running_loop().time()):
             # What AWS says then is not known: this, or FunctionInvocationRateLimitExceeded.
             raise TooManyRequestsException("ConcurrentInvocationLimitExceeded")
+        ready = self._take_ready(version)
+        if ready is not None:
+            self._offer(group, ready)
+            return
+        self._make_room_for(version)
         group.starting += 1
         self._background.start(self._start(group), f"start of an environment of {group.version.name}")
 
-    def _make_room_for(self, version: FunctionVersion) -> None:
+    def _make_room_for(self, version: FunctionVersion, *, evicts: bool = True) -> None:
         starting = self._starting_ahead + sum(group.starting for group in self._groups.values())
         while not self._host_memory.has_room_for(version.memory_mb, starting):
-            if not self._retire_longest_idle():
+            if not evicts or not self._retire_longest_idle():
                 # AWS has no reason for a full host: to a caller this is the account's limit.
                 raise TooManyRequestsException("ConcurrentInvocationLimitExceeded")
 
     async def _start(self, group: Group) -> None:
         try:
-            environment = await self._started(group.version, "on-demand", self._gone)
+            environment = await self._started(group.version, _initialization(group.version), self.gone)
         except Exception as error:
             log.error("no environment for %s: %s", group.version.version_arn, error)
             waiting = group.next_waiting()
             if waiting is not None:
-                told = error if isinstance(error, LambdaError) else ServiceException(NO_ENVIRONMENT)
-                waiting.set_exception(told)
+                waiting.set_exception(_told(error, group.version))
             return
         finally:
             group.starting -= 1
@@ -242,12 +255,12 @@ class EnvironmentPool:
         self.retire(environment)
         waiting = group.next_waiting()
         if waiting is not None:
+            group.waiting.appendleft(waiting)
             try:
                 self._start_one(group)
             except TooManyRequestsException as refusal:
+                group.waiting.remove(waiting)
                 waiting.set_exception(refusal)
-            else:
-                group.waiting.appendleft(waiting)
 
     def _offer(self, group: Group, environment: Environment) -> None:
         if environment not in self._all:
@@ -262,7 +275,7 @@ class EnvironmentPool:
 
     # Ending
 
-    def _gone(self, environment: Environment) -> None:
+    def gone(self, environment: Environment) -> None:
         """Its sandbox ended by itself: nobody shall get it any more. A busy one is seen to when it is given back.
 
         If only its runtime ended, the next invocation starts that again.
@@ -276,6 +289,7 @@ class EnvironmentPool:
 
     def _retire_longest_idle(self) -> bool:
         groups = [group for group in self._groups.values() if group.idle]
+        groups = groups or [group for group in self._kept if group.gives_way and group.idle]
         if not groups:
             return False
         oldest = min(groups, key=lambda group: group.idle[0].idle_since_s)
@@ -325,3 +339,23 @@ class EnvironmentPool:
 
     def _has_members(self, group: Group) -> bool:
         return any(environment.version.build_id == group.version.build_id for environment in self._all)
+
+
+def _told(error: Exception, version: FunctionVersion) -> LambdaError:
+    """What the caller hears of an environment that could not be started."""
+    match error:
+        case LambdaError():
+            return error
+        case FileSystemError():
+            return mount_failure(version.file_systems)
+        case _:
+            return ServiceException(NO_ENVIRONMENT)
+
+
+def _nothing_ready(_: FunctionVersion) -> Environment | None:
+    return None
+
+
+def _initialization(version: FunctionVersion) -> Initialization:
+    """Of an environment that is started because a call waits for it."""
+    return "snap-start" if version.is_snap_started else "on-demand"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from stoker.functions.records import FunctionVersion
+from stoker.runtime_api.credentials import CREDENTIALS_PATH
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.recipe import BASE_ENVIRONMENT
 
@@ -14,8 +15,8 @@ from stoker.sandbox.recipe import BASE_ENVIRONMENT
 _READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "OPENSSL_")
 _READ_AT_START_EXACT = frozenset({"LANG", "LANGUAGE", "TZ", "AWS_LAMBDA_EXEC_WRAPPER"})
 
-Initialization = Literal["on-demand", "provisioned-concurrency"]
-"""Why an environment is initialised: because a call waits for it, or ahead of all calls."""
+Initialization = Literal["on-demand", "provisioned-concurrency", "snap-start"]
+"""Why an environment is initialised: because a call waits for it, ahead of all calls, or to be restored for one."""
 
 TELEMETRY_DESCRIPTOR = "62"  # as on AWS; sandbox/launcher/runtime.py opens it
 
@@ -27,26 +28,65 @@ def variables(
     runtime_api: str,
     base: Mapping[str, str],
     initialization: Initialization = "on-demand",
+    aws_endpoint: str = "",
+    credentials_token: str = "",
 ) -> dict[str, str]:
     """All variables of one environment. The customer's come first, so that the platform's win.
 
-    `base` is what the kind of isolation gives every process (paths, mostly); the customer may override that part.
+    `base` is what the kind of isolation gives every process (paths, mostly), and `aws_endpoint` the URL at which it
+    finds AWS, or nothing; the customer may override both. `credentials_token` is for snap-start only, where credentials
+    are fetched.
     """
     return {
         **base,
+        **({"AWS_ENDPOINT_URL": aws_endpoint} if aws_endpoint else {}),
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
         **(version.environment or {}),
         **_platform(version, log_stream, initialization),
+        **_log_format(version),
         **_managed(build),
-        **_credentials(version),
+        **(_container_credentials(runtime_api, credentials_token) if credentials_token else credentials_of(version)),
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "LAMBDA_TASK_ROOT": base["LAMBDA_TASK_ROOT"],
         "LAMBDA_RUNTIME_DIR": base["LAMBDA_RUNTIME_DIR"],
     }
 
 
+def image_variables(
+    version: FunctionVersion,
+    own: Mapping[str, str],
+    log_stream: str,
+    runtime_api: str,
+    initialization: Initialization = "on-demand",
+    aws_endpoint: str = "",
+) -> dict[str, str]:
+    """As `variables`, for a container image, whose `own` variables come first of all.
+
+    The platform gives it no handler, and no search paths, language or time zone (reference: runtime side, 4.5).
+    """
+    platform = _platform(version, log_stream, initialization)
+    del platform["_HANDLER"]
+    return {
+        "LAMBDA_TASK_ROOT": BASE_ENVIRONMENT["LAMBDA_TASK_ROOT"],
+        "LAMBDA_RUNTIME_DIR": BASE_ENVIRONMENT["LAMBDA_RUNTIME_DIR"],
+        **own,
+        **({"AWS_ENDPOINT_URL": aws_endpoint} if aws_endpoint else {}),
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
+        **(version.environment or {}),
+        **platform,
+        "AWS_EXECUTION_ENV": "AWS_Lambda_Image",
+        **credentials_of(version),
+        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+    }
+
+
 def _platform(version: FunctionVersion, log_stream: str, initialization: Initialization) -> dict[str, str]:
+    logs = {
+        "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+    }
     return {
         "_HANDLER": version.handler,
         "AWS_REGION": version.region,
@@ -55,11 +95,19 @@ def _platform(version: FunctionVersion, log_stream: str, initialization: Initial
         "AWS_LAMBDA_FUNCTION_VERSION": version.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
-        "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.log_group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        # Each restore of a snapshot writes to a stream of its own, so none is known at its init.
+        **({} if initialization == "snap-start" else logs),
         "_AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1",
         "_AWS_XRAY_DAEMON_PORT": "2000",
     }
+
+
+def _log_format(version: FunctionVersion) -> dict[str, str]:
+    """For AWS's runtime clients, which then log JSON themselves and filter by the level."""
+    config = version.logging
+    if config.log_format != "JSON":
+        return {}
+    return {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": config.application_log_level or "INFO"}
 
 
 def _managed(build: RuntimeBuild) -> dict[str, str]:
@@ -75,12 +123,21 @@ def _managed(build: RuntimeBuild) -> dict[str, str]:
     }
 
 
-def _credentials(version: FunctionVersion) -> dict[str, str]:
+def credentials_of(version: FunctionVersion) -> dict[str, str]:
     """Keys that mean nothing outside: the access key is the account, as everywhere in Stoker."""
     return {
         "AWS_ACCESS_KEY_ID": version.account_id,
         "AWS_SECRET_ACCESS_KEY": "stoker",
         "AWS_SESSION_TOKEN": "stoker",
+    }
+
+
+def _container_credentials(runtime_api: str, token: str) -> dict[str, str]:
+    """Where AWS's SDKs fetch credentials: by plain HTTP they do so from loopback addresses only."""
+    port = runtime_api.rpartition(":")[2]
+    return {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{port}{CREDENTIALS_PATH}",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
     }
 
 

@@ -1,13 +1,14 @@
 """The operations of the Lambda API on event source mappings (reference: event sources, 1)."""
 
 from collections.abc import Sequence
+from typing import Protocol
 from uuid import uuid4
 
-from stoker import limits
 from stoker.clock import Clock
 from stoker.errors import InvalidParameterValueException, ResourceNotFoundException
 from stoker.event_sources.change import Place, check_no_duplicate, created, deleted, updated
-from stoker.event_sources.records import EventSourceMapping
+from stoker.event_sources.filters import check_filter_count
+from stoker.event_sources.records import EventSource, EventSourceMapping
 from stoker.event_sources.rendering import configuration
 from stoker.event_sources.source import requested_source
 from stoker.event_sources.store import MappingStore
@@ -19,19 +20,36 @@ from stoker.functions.registry import FunctionRegistry
 from stoker.functions.tags import check_tags
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Caller, Operation
 from stoker.lambda_model.names import parse_function_name
+from stoker.limits import MAPPINGS_PAGE_ITEMS_MAX, Limits
 
 ACCEPTED = 202
+
+
+class Sources(Protocol):
+    """Queues and streams, wherever they are."""
+
+    async def check(self, source: EventSource, function_timeout_s: int) -> None:
+        """Raise InvalidParameterValueException for one that is not there, or does not fit the function."""
+        ...
 
 
 class EventSourceMappingsApi:
     """Five operations, by name, for the front door; tags are with the other tags."""
 
     def __init__(
-        self, store: MappingStore, transitions: MappingTransitions, registry: FunctionRegistry, clock: Clock
+        self,
+        store: MappingStore,
+        transitions: MappingTransitions,
+        sources: Sources,
+        registry: FunctionRegistry,
+        limits: Limits,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._transitions = transitions
+        self._sources = sources
         self._registry = registry
+        self._limits = limits
         self._clock = clock
 
     def operations(self) -> dict[str, Operation]:
@@ -47,9 +65,11 @@ class EventSourceMappingsApi:
         members, caller = call.members, call.caller
         refuse_encryption(members.get("KMSKeyArn"))
         source = requested_source(members)
-        check_tags(members.get("Tags") or {})
+        check_tags(members.get("Tags") or {}, self._limits.tags_max)
+        check_filter_count(members.get("FilterCriteria"), self._limits.filters_max)
         place = Place(caller.account_id, caller.region, self._function_arn(members["FunctionName"], caller))
         mapping = created(str(uuid4()), place, source, members, self._clock.now_s())
+        await self._sources.check(source, self._timeout_s(mapping.function_arn, caller))
 
         def check(others: Sequence[EventSourceMapping]) -> None:
             check_no_duplicate(mapping, others)
@@ -65,9 +85,14 @@ class EventSourceMappingsApi:
     async def update_event_source_mapping(self, call: ApiCall) -> ApiAnswer:
         members, now_s = call.members, self._clock.now_s()
         refuse_encryption(members.get("KMSKeyArn"))
-        _own(await self._store.find(members["UUID"]), call.caller)
+        present = _own(await self._store.find(members["UUID"]), call.caller)
+        check_filter_count(members.get("FilterCriteria"), self._limits.filters_max)
         name = members.get("FunctionName")
         function_arn = self._function_arn(name, call.caller) if name else None
+        if name or members.get("Enabled"):
+            await self._sources.check(
+                present.source, self._timeout_s(function_arn or present.function_arn, call.caller)
+            )
 
         def update(mapping: EventSourceMapping | None) -> EventSourceMapping:
             changed = updated(_own(mapping, call.caller), function_arn, members, now_s)
@@ -97,7 +122,7 @@ class EventSourceMappingsApi:
             lambda mapping: (mapping.uuid,),
             members.get("Marker"),
             members.get("MaxItems"),
-            limits.MAPPINGS_PAGE_ITEMS_MAX,
+            MAPPINGS_PAGE_ITEMS_MAX,
         )
         return ApiAnswer({"NextMarker": marker, "EventSourceMappings": [configuration(mapping) for mapping in shown]})
 
@@ -113,6 +138,13 @@ class EventSourceMappingsApi:
         if function is None or function.version(target.qualifier or LATEST) is None:
             raise InvalidParameterValueException("Function does not exist")
         return target.arn
+
+    def _timeout_s(self, function_arn: str, caller: Caller) -> int:
+        """Of the version that would run; 0 when there is none any more, since mappings outlive their functions."""
+        try:
+            return self._registry.resolve(parse_function_name(function_arn, None, caller)).timeout_s
+        except ResourceNotFoundException:
+            return 0
 
 
 def _own(mapping: EventSourceMapping | None, caller: Caller) -> EventSourceMapping:

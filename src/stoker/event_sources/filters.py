@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from stoker import limits
 from stoker.errors import InvalidParameterValueException
 
 INVALID = "Invalid filter pattern definition."
@@ -16,12 +15,15 @@ _TEXT_RULES = frozenset({"prefix", "suffix", "equals-ignore-case", "wildcard"})
 _COMPARISONS = frozenset({"=", "!=", "<", "<=", ">", ">="})
 
 
+def check_filter_count(criteria: Mapping[str, Any] | None, filters_max: int) -> None:
+    """Raise InvalidParameterValueException for too many filters."""
+    if criteria and len(criteria.get("Filters") or ()) > filters_max:
+        raise InvalidParameterValueException(f"Filter criteria cannot have more than {filters_max} filters.")
+
+
 def check_filters(criteria: Mapping[str, Any]) -> None:
-    """Raise InvalidParameterValueException for too many filters or one that is no pattern."""
-    filters = criteria.get("Filters") or ()
-    if len(filters) > limits.FILTERS_MAX:
-        raise InvalidParameterValueException(f"Filter criteria cannot have more than {limits.FILTERS_MAX} filters.")
-    for given in filters:
+    """Raise InvalidParameterValueException for a filter that is no pattern."""
+    for given in criteria.get("Filters") or ():
         try:
             pattern = json.loads(given.get("Pattern") or "")
         except (ValueError, RecursionError):

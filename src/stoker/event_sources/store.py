@@ -9,7 +9,7 @@ from sqlalchemy.sql import ColumnElement
 
 from stoker.database.engine import Database
 from stoker.event_sources.records import AT_REST, EventSource, EventSourceMapping, MappingState, SourceKind
-from stoker.event_sources.tables import event_source_mappings
+from stoker.event_sources.tables import event_source_checkpoints, event_source_mappings
 
 Verb = Callable[[EventSourceMapping | None], EventSourceMapping | None]
 """Works out a change of one mapping; it may raise any LambdaError, and then nothing changes."""
@@ -39,6 +39,10 @@ class MappingStore:
         """Those of one account in one region, in the order of their UUIDs."""
         return await self._database.read(_select, _is_in(account_id, region))
 
+    async def in_state(self, state: MappingState) -> list[EventSourceMapping]:
+        """Those of all accounts and regions that have got there."""
+        return await self._database.read(_select, event_source_mappings.c.state == state.value)
+
     async def unsettled(self) -> list[EventSourceMapping]:
         """Those that a stop of the node has left on their way to another state."""
         at_rest = [state.value for state in AT_REST]
@@ -60,6 +64,7 @@ def _change(connection: Connection, uuid: str, verb: Verb) -> EventSourceMapping
     after = verb(before)
     if after is None:
         connection.execute(delete(event_source_mappings).where(_is(uuid)))
+        connection.execute(delete(event_source_checkpoints).where(event_source_checkpoints.c.mapping_uuid == uuid))
     elif after != before:
         connection.execute(update(event_source_mappings).where(_is(uuid)).values(_row(after)))
     return after

@@ -1,6 +1,9 @@
-"""Event source mappings. Created by the migrations of `database/`, which copy these declarations."""
+"""Event source mappings, and how far those of streams have come.
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, PrimaryKeyConstraint, String, Table, Text
+Created by the migrations of `database/`, which copy these declarations.
+"""
+
+from sqlalchemy import JSON, Boolean, Column, Double, Float, Index, PrimaryKeyConstraint, String, Table, Text
 
 from stoker.database.metadata import metadata
 
@@ -21,4 +24,17 @@ event_source_mappings = Table(
     Column("tags", JSON, nullable=False),
     PrimaryKeyConstraint("uuid"),
     Index("ix_event_source_mappings_account", "account_id", "region"),
+)
+
+event_source_checkpoints = Table(
+    "event_source_checkpoints",
+    metadata,
+    Column("mapping_uuid", String(36), nullable=False),
+    Column("shard_id", String(128), nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("start", String(16), nullable=False),
+    Column("since_s", Double, nullable=False),
+    Column("sequence_number", Text, nullable=True),
+    Column("is_finished", Boolean, nullable=False),
+    PrimaryKeyConstraint("mapping_uuid", "shard_id"),
 )

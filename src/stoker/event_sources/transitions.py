@@ -4,6 +4,7 @@ The work belongs to the node, not to the request. It is found again in the datab
 """
 
 import asyncio
+from typing import Protocol
 
 from stoker.event_sources.change import settled
 from stoker.event_sources.records import EventSourceMapping
@@ -11,10 +12,23 @@ from stoker.event_sources.store import MappingStore
 from stoker.supervision import Background
 
 
+class Polling(Protocol):
+    """Who reads from the sources of mappings."""
+
+    def follow(self, mapping: EventSourceMapping) -> None:
+        """`mapping` has settled: read from its source if it is enabled."""
+        ...
+
+    async def leave(self, uuid: str) -> None:
+        """Read no more; return when nothing of it is with its function any more."""
+        ...
+
+
 class MappingTransitions:
-    def __init__(self, store: MappingStore, background: Background, delay_s: float) -> None:
+    def __init__(self, store: MappingStore, polling: Polling, background: Background, delay_s: float) -> None:
         """`delay_s` is how long the states on the way can be observed at least, as clients of AWS expect to."""
         self._store = store
+        self._polling = polling
         self._background = background
         self._delay_s = delay_s
 
@@ -29,9 +43,12 @@ class MappingTransitions:
             self.start(mapping)
 
     async def _settle(self, mapping: EventSourceMapping) -> None:
-        await asyncio.sleep(self._delay_s)
+        """Whatever it changes to, it begins anew there: its poller knows one form of its mapping only."""
+        await asyncio.gather(asyncio.sleep(self._delay_s), self._polling.leave(mapping.uuid))
 
         def settle(present: EventSourceMapping | None) -> EventSourceMapping | None:
             return settled(present) if present is not None and not present.is_at_rest else present
 
-        await self._store.change(mapping.uuid, settle)
+        present = await self._store.change(mapping.uuid, settle)
+        if present is not None:
+            self._polling.follow(present)

@@ -6,24 +6,33 @@ cancelled on AWS either (reference: invocation, 1).
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 from stoker.clock import Clock
 from stoker.config import Settings
 from stoker.errors import ServiceException, ServiceNotProvidedException
+from stoker.front_door.body_stream import BodyStream
 from stoker.front_door.endpoints import Asked, Endpoint, Received
 from stoker.front_door.identity import CredentialScope, Identification, credential_scope
 from stoker.front_door.json_services import JsonEndpoint, JsonService, target_prefix
 from stoker.front_door.lambda_endpoint import LambdaEndpoint
+from stoker.front_door.neighbours import NeighbourEndpoint, Neighbours, asked_service, style_of
 from stoker.front_door.raw_routes import PREFIX, RawEndpoint, RawRoute
 from stoker.front_door.request import ClientGoneError, HttpRequest, Receive, Scope, Send, http_request, read_body
-from stoker.front_door.wire import ErrorStyle, answered, json_error, rest_error, send_answer, xml_error
+from stoker.front_door.rest_services import RestEndpoint, RestService
+from stoker.front_door.sigv4 import covers_unread_body, stated_hash
+from stoker.front_door.wire import ErrorStyle, answered, rest_error, send_answer
 from stoker.lambda_model.call import Operation
 from stoker.lambda_model.encoding import WireAnswer
 
 # Hashing a larger body takes more than a millisecond, which the event loop should not wait for.
 HASHED_INLINE_BYTES_MAX = 1 << 20
+# Of what a neighbour would take while it arrives, but whose signature needs the whole body: more than any service but
+# S3, which says enough in a header, has in a request.
+HASHED_BYTES_MAX = 32 << 20
 
 
 class Application:
@@ -36,17 +45,24 @@ class Application:
         json_services: Mapping[str, JsonService],
         raw_routes: Mapping[str, RawRoute],
         clock: Clock,
+        neighbours: Neighbours | None = None,
+        rest_services: Collection[RestService] = (),
     ) -> None:
         self._identification = Identification(settings, clock)
-        self._lambda = LambdaEndpoint(operations)
+        self._lambda = LambdaEndpoint(operations, settings.limits)
         self._json = {endpoint.target_prefix: endpoint for endpoint in map(JsonEndpoint, json_services.values())}
+        self._rest = {endpoint.signing_name: endpoint for endpoint in map(RestEndpoint, rest_services)}
         self._raw = RawEndpoint(raw_routes)
+        self._neighbours = neighbours
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         request_id = str(uuid4())
         try:
-            answer = await answered(self._serve(scope, receive, request_id), rest_error, request_id)
+            body = _Body(receive)
+            answer = await answered(self._serve(scope, body, request_id), rest_error, request_id)
+            if not body.is_begun and _waits_to_send(scope):
+                answer = replace(answer, headers={**answer.headers, "connection": "close"})
             await send_answer(answer, request_id, send)
         except ClientGoneError:
             return
@@ -73,26 +89,57 @@ class Application:
         request_id: str,
     ) -> WireAnswer:
         asked = endpoint.ask(request)
+        caller = self._identification.caller(request, credentials)
         verify = self._identification.check(request, asked.service) if asked.needs_signature else None
-        body = await read_body(request, receive, asked.limit)
+        if asked.streams and (verify is None or covers_unread_body(request, asked.service)):
+            if verify is not None:
+                verify(None)
+            stream = BodyStream(request, receive, asked.limit, stated_hash(request) if verify is not None else None)
+            return await asked.answer(Received(request, b"", caller, request_id, stream))
+        limit = replace(asked.limit, bytes_max=HASHED_BYTES_MAX) if asked.streams else asked.limit
+        body = await read_body(request, receive, limit)
         if verify is not None:
             if len(body) <= HASHED_INLINE_BYTES_MAX:
                 verify(body)
             else:
                 await asyncio.to_thread(verify, body)
-        return await asked.answer(Received(request, body, self._identification.caller(credentials), request_id))
+        return await asked.answer(Received(request, body, caller, request_id))
 
     def _endpoint(self, request: HttpRequest, credentials: CredentialScope | None) -> Endpoint:
         """Who answers: by path for our own, by target for JSON services, by what it is signed for, else Lambda."""
         if request.raw_path.startswith(PREFIX):
             return self._raw
         prefix = target_prefix(request)
-        if prefix is not None:
-            return self._json.get(prefix) or Absent(_service_name(credentials) or prefix, json_error)
-        service = _service_name(credentials)
-        if service in (None, "lambda"):
+        if prefix is not None and prefix in self._json:
+            return self._json[prefix]
+        service = asked_service(request, credentials)
+        is_guess = credentials is None and self._neighbours is None
+        if prefix is None and (service in (None, "lambda") or is_guess):
             return self._lambda
-        return Absent(service, _style_of_stranger(request, service))
+        if prefix is None and service in self._rest:
+            return self._rest[service]
+        style = style_of(request, service)
+        if self._neighbours is None or service in (None, "lambda", "logs"):
+            return Absent(service or str(prefix), style)
+        return NeighbourEndpoint(self._neighbours, service, credentials, style)
+
+
+class _Body:
+    """The server's `receive`, remembering whether anybody asked for the body."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_begun = False
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        self.is_begun = True
+        return await self._receive()
+
+
+def _waits_to_send(scope: Scope) -> bool:
+    """Whether the client holds its body back until it is asked for. Refused without, it will never send it, and what
+    it sends next would be taken for the body: RFC 9110, 10.1.1, lets us close the connection instead."""
+    return any(name == b"expect" for name, _ in scope["headers"])
 
 
 class Absent:
@@ -110,15 +157,3 @@ class Absent:
     def ask(self, request: HttpRequest) -> Asked:
         """Raises the refusal."""
         raise ServiceNotProvidedException(self._service)
-
-
-def _service_name(credentials: CredentialScope | None) -> str | None:
-    return credentials.service if credentials is not None else None
-
-
-def _style_of_stranger(request: HttpRequest, service: str | None) -> ErrorStyle:
-    """XML for S3 and for services that take forms (SNS, STS, IAM), JSON for the rest."""
-    content_type = request.headers.get("content-type", "")
-    if service in ("s3", "s3express") or content_type.startswith("application/x-www-form-urlencoded"):
-        return xml_error
-    return rest_error

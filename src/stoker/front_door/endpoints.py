@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from stoker.front_door.body_stream import BodyStream
 from stoker.front_door.request import BodyLimit, HttpRequest
 from stoker.front_door.wire import ErrorStyle
 from stoker.lambda_model.call import Caller
@@ -12,22 +13,28 @@ from stoker.lambda_model.encoding import WireAnswer
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A request that is complete, whose caller is known."""
+    """A request whose caller is known. It is complete, or `stream` is its body while it arrives."""
 
     request: HttpRequest
     body: bytes
     caller: Caller
     request_id: str
+    stream: BodyStream | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks for, known before its body is read. `service` is the signing name it must be signed for."""
+    """What a request asks for, known before its body is read.
+
+    `service` is the signing name it must be signed for. `streams` says that `answer` takes a body while it arrives, as
+    far as a signature can be verified without it.
+    """
 
     limit: BodyLimit
     answer: Callable[[Received], Awaitable[WireAnswer]]
     needs_signature: bool = True
     service: str | None = None
+    streams: bool = False
 
 
 class Endpoint(Protocol):

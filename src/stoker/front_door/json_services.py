@@ -19,7 +19,7 @@ from stoker.front_door.wire import ErrorStyle, json_error
 from stoker.lambda_model.call import ApiCall, Operation
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.lambda_model.service import OperationModel, load_service
-from stoker.limits import REQUEST_PAYLOAD_BYTES_MAX
+from stoker.limits import CONTROL_REQUEST_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class JsonEndpoint:
         if operation is None:
             raise NotImplementedByStokerException(f"{self._service.name}:{name}")
         return Asked(
-            limit=BodyLimit(REQUEST_PAYLOAD_BYTES_MAX, name),
+            limit=BodyLimit(CONTROL_REQUEST_BYTES_MAX, name),
             answer=partial(self._answer, model, operation),
             service=self._model.name,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from stoker.errors import NotImplementedByStokerException
+from stoker.errors import OperationNotImplementedException
 from stoker.front_door.endpoints import Asked, Received
 from stoker.front_door.request import BodyLimit, HttpRequest
 from stoker.front_door.wire import ErrorStyle, rest_error
@@ -13,9 +13,10 @@ from stoker.lambda_model.names import check_region
 from stoker.lambda_model.recorded import refuse_by_other_names
 from stoker.lambda_model.routes import Match
 from stoker.lambda_model.service import OperationModel, load_lambda, parse_query
-from stoker.limits import EVENT_PAYLOAD_BYTES_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_PAYLOAD_BYTES_MAX
+from stoker.limits import CONTROL_REQUEST_BYTES_MAX, Limits
 
 _WITH_PACKAGE = frozenset({"CreateFunction", "UpdateFunctionCode", "PublishLayerVersion"})
+_WITH_PAYLOAD = frozenset({"Invoke", "InvokeWithResponseStream", "InvokeAsync"})
 
 
 class LambdaEndpoint:
@@ -23,8 +24,9 @@ class LambdaEndpoint:
 
     error_style: ErrorStyle = staticmethod(rest_error)
 
-    def __init__(self, operations: Mapping[str, Operation]) -> None:
-        self._model = load_lambda()
+    def __init__(self, operations: Mapping[str, Operation], limits: Limits) -> None:
+        self._limits = limits
+        self._model = load_lambda(limits)
         unknown = operations.keys() - self._model.operations.keys()
         if unknown:
             raise ValueError(f"not operations of the Lambda API: {', '.join(sorted(unknown))}")
@@ -32,14 +34,14 @@ class LambdaEndpoint:
         self._runtimes = self._model.runtimes
 
     def ask(self, request: HttpRequest) -> Asked:
-        """Raises UnknownOperationException, NotImplementedByStokerException and SerializationException."""
+        """Raises UnknownOperationException, OperationNotImplementedException and SerializationException."""
         query = parse_query(request.query_string)
         match = self._model.find(request.method, request.raw_path, query)
         operation = self._operations.get(match.target.name)
         if operation is None:
-            raise NotImplementedByStokerException(match.target.name)
+            raise OperationNotImplementedException(match.target.name)
         return Asked(
-            limit=body_limit(match.target.name, request.headers.get("x-amz-invocation-type")),
+            limit=body_limit(self._limits, match.target.name, request.headers.get("x-amz-invocation-type")),
             answer=partial(self._answer, match, query, operation),
             service="lambda",
         )
@@ -63,10 +65,13 @@ class LambdaEndpoint:
         return model.encode(answer)
 
 
-def body_limit(operation: str, invocation_type: str | None) -> BodyLimit:
+def body_limit(limits: Limits, operation: str, invocation_type: str | None) -> BodyLimit:
     """How large a request may be (reference: control plane, 3.3 and 4.1)."""
     if operation in _WITH_PACKAGE:
-        return BodyLimit(REQUEST_BODY_BYTES_MAX, operation)
+        return BodyLimit(limits.package_request_bytes_max, operation)
     if operation == "InvokeAsync" or (operation == "Invoke" and invocation_type == "Event"):
-        return BodyLimit(EVENT_PAYLOAD_BYTES_MAX, "InvokeFunction")
-    return BodyLimit(REQUEST_PAYLOAD_BYTES_MAX, "InvokeFunction" if operation == "Invoke" else operation)
+        return BodyLimit(limits.event_payload_bytes_max, "InvokeFunction")
+    if operation in _WITH_PAYLOAD:
+        shown = "InvokeFunction" if operation == "Invoke" else operation
+        return BodyLimit(limits.request_payload_bytes_max, shown)
+    return BodyLimit(CONTROL_REQUEST_BYTES_MAX, operation)

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from stoker.errors import UnknownOperationException
+from stoker.errors import AccessDeniedException, UnknownOperationException
 from stoker.front_door.endpoints import Asked, Received
 from stoker.front_door.request import BodyLimit, HttpRequest
 from stoker.front_door.wire import ErrorStyle, rest_error
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.lambda_model.service import parse_query
-from stoker.limits import REQUEST_PAYLOAD_BYTES_MAX
+from stoker.limits import CONTROL_REQUEST_BYTES_MAX
 
 PREFIX = "/_stoker/"
 
@@ -44,7 +44,7 @@ class RawRoute:
 
     answer: Callable[[RawRequest], Awaitable[RawResponse]]
     needs_signature: bool = True
-    body_bytes_max: int = REQUEST_PAYLOAD_BYTES_MAX
+    body_bytes_max: int = CONTROL_REQUEST_BYTES_MAX
 
 
 class RawEndpoint:
@@ -59,9 +59,12 @@ class RawEndpoint:
         self._routes = sorted(routes.items(), key=lambda item: len(item[0]), reverse=True)
 
     def ask(self, request: HttpRequest) -> Asked:
-        """Raises UnknownOperationException."""
+        """Raises UnknownOperationException, and AccessDeniedException for who is in a sandbox: what is no API of AWS's
+        and not for everybody is for whoever runs the node."""
         for prefix, route in self._routes:
             if request.raw_path == prefix or (prefix.endswith("/") and request.raw_path.startswith(prefix)):
+                if route.needs_signature and request.sandbox_caller is not None:
+                    raise AccessDeniedException("This is not for functions.")
                 return Asked(
                     limit=BodyLimit(route.body_bytes_max, prefix),
                     answer=partial(self._answer, route),

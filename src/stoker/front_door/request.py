@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from stoker.errors import RequestTimeoutException, RequestTooLargeException, SerializationException
+from stoker.lambda_model.call import Caller
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+# Where a sandbox's door says who is inside. A server sets the keys of a scope; what a client sends is under "headers".
+SANDBOX_CALLER = "stoker.sandbox_caller"
 
 # How long a client may pause in the middle of a body.
 BODY_PAUSE_MAX_S = 30.0
@@ -26,7 +30,10 @@ class ClientGoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """`raw_path` is still percent-encoded; header names are lower case, repeated values joined with commas."""
+    """`raw_path` is still percent-encoded; header names are lower case, repeated values joined with commas.
+
+    `sandbox_caller` is who runs in the sandbox on whose own socket the request came, None for any other.
+    """
 
     method: str
     raw_path: str
@@ -34,6 +41,7 @@ class HttpRequest:
     headers: Mapping[str, str]
     scheme: str
     server: tuple[str, int | None] | None
+    sandbox_caller: Caller | None = None
 
     @property
     def endpoint(self) -> str:
@@ -54,6 +62,9 @@ def http_request(scope: Scope) -> HttpRequest:
                 raise SerializationException(f"The header {name} was sent more than once.")
             value = f"{headers[name]},{value}"
         headers[name] = value
+    if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+        # The server undoes chunks alone: what is left would not be what the client meant.
+        raise SerializationException("The only Transfer-Encoding that is understood is chunked.")
     return HttpRequest(
         method=scope["method"],
         raw_path=scope["raw_path"].decode("ascii"),
@@ -61,6 +72,7 @@ def http_request(scope: Scope) -> HttpRequest:
         headers=headers,
         scheme=scope["scheme"],
         server=scope["server"],
+        sandbox_caller=scope.get(SANDBOX_CALLER),
     )
 
 
@@ -91,7 +103,7 @@ async def read_body(request: HttpRequest, receive: Receive, limit: BodyLimit) ->
     size = 0
     is_complete = False
     while not is_complete:
-        message = await _next_message(receive)
+        message = await next_message(receive)
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         pieces.append(message["body"])
@@ -102,7 +114,8 @@ async def read_body(request: HttpRequest, receive: Receive, limit: BodyLimit) ->
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-async def _next_message(receive: Receive) -> MutableMapping[str, Any]:
+async def next_message(receive: Receive) -> MutableMapping[str, Any]:
+    """The next piece of a body. Raises RequestTimeoutException."""
     try:
         async with asyncio.timeout(BODY_PAUSE_MAX_S):
             return await receive()

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import math
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import uvicorn
 
@@ -15,8 +15,11 @@ from stoker.clock import Clock, SystemClock
 from stoker.config import Settings
 from stoker.front_door.application import Application
 from stoker.front_door.json_services import JsonService
+from stoker.front_door.neighbours import Neighbours
 from stoker.front_door.protocol import BoundedHttpProtocol
 from stoker.front_door.raw_routes import RawRoute
+from stoker.front_door.rest_services import RestService
+from stoker.front_door.sandbox_doors import SandboxDoors
 from stoker.lambda_model.call import Operation
 
 KEEP_ALIVE_S = 75
@@ -50,13 +53,20 @@ class FrontDoor:
         raw_routes: Mapping[str, RawRoute],
         listener: socket.socket,
         clock: Clock | None = None,
+        neighbours: Neighbours | None = None,
+        sandbox_doors: SandboxDoors | None = None,
+        rest_services: Collection[RestService] = (),
     ) -> None:
-        """`listener` is bound and belongs to the front door from here on: `stop` closes it.
+        """`listener` is bound and belongs to the front door from here on: `stop` closes it. `neighbours` answer for
+        other services, and `sandbox_doors` open with the front door.
 
         Raises ValueError for operations that the service models do not know.
         """
-        application = Application(settings, operations, json_services, raw_routes, clock or SystemClock())
+        application = Application(
+            settings, operations, json_services, raw_routes, clock or SystemClock(), neighbours, rest_services
+        )
         self._listener = listener
+        self._sandbox_doors = sandbox_doors
         self._config = uvicorn.Config(
             application,
             http=BoundedHttpProtocol,
@@ -84,6 +94,8 @@ class FrontDoor:
         if self._serving.done():
             serving, self._server, self._serving = self._serving, None, None
             await serving
+        if self._sandbox_doors is not None:
+            await self._sandbox_doors.open(self._config)
 
     async def stop(self, grace_s: float) -> None:
         """Accept nothing more, let running requests end for at most `grace_s` seconds, then cancel them."""

@@ -25,6 +25,7 @@ TIMESTAMP_FORMAT = "%Y%m%dT%H%M%SZ"
 CLOCK_SKEW_MAX_S = 300
 SCOPE_PART_LENGTH_MAX = 64
 EXPIRES_MAX_S = 7 * 24 * 3600
+_S3 = frozenset({"s3", "s3express"})
 
 _QUERY_NAMES = tuple(
     f"X-Amz-{name}" for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
@@ -59,10 +60,11 @@ class SignatureVerifier:
         self._secret_access_key = secret_access_key
         self._clock = clock
 
-    def check(self, request: HttpRequest, service: str | None) -> Callable[[bytes], None]:
+    def check(self, request: HttpRequest, service: str | None) -> Callable[[bytes | None], None]:
         """Check everything that needs no body, so that a stranger cannot make us read one.
 
-        The result takes the body and raises InvalidSignatureException unless the signature is right. Raises
+        The result takes the body, or None where the signature itself says enough of it (`covers_unread_body`), and
+        raises InvalidSignatureException unless the signature is right. Raises
         IncompleteSignatureException, UnrecognizedClientException and InvalidSignatureException.
         """
         query = _query_pairs(request.query_string)
@@ -74,18 +76,20 @@ class SignatureVerifier:
         _check_signed_headers(signature, request.headers)
         return lambda body: self._verify(signature, request, query, body)
 
-    def _verify(self, signature: Signature, request: HttpRequest, query: list[tuple[str, str]], body: bytes) -> None:
+    def _verify(
+        self, signature: Signature, request: HttpRequest, query: list[tuple[str, str]], body: bytes | None
+    ) -> None:
         if signature.expires_s is not None:
             query = [pair for pair in query if pair[0] != "X-Amz-Signature"]
         canonical = "\n".join(
             (
                 request.method,
-                quote(normalize_url_path(request.raw_path), safe="/~"),
+                _canonical_path(request.raw_path, signature.scope[2]),
                 "&".join(f"{name}={value}" for name, value in sorted(query)),
                 *(f"{name}:{' '.join(request.headers[name].split())}" for name in signature.signed_headers),
                 "",
                 ";".join(signature.signed_headers),
-                _payload_hash(request.headers, body),
+                _payload_hash(request.headers, body) if body is not None else stated_hash(request),
             )
         )
         digest = hashlib.sha256(canonical.encode("latin-1", "replace")).hexdigest()
@@ -94,6 +98,24 @@ class SignatureVerifier:
         expected = hmac.new(key, text.encode(), "sha256").hexdigest()
         if not hmac.compare_digest(expected.encode(), signature.signature.encode()):
             raise InvalidSignatureException(_MISMATCH)
+
+
+def covers_unread_body(request: HttpRequest, service: str | None) -> bool:
+    """Whether a signature can be verified before the body is read: S3's presigned links cover none, and what states a
+    hash, or that there is none, is taken at its word until the body has been read."""
+    return "x-amz-content-sha256" in request.headers or (service in _S3 and "authorization" not in request.headers)
+
+
+def stated_hash(request: HttpRequest) -> str:
+    """What the request says about its body: a hash, or a word such as UNSIGNED-PAYLOAD or STREAMING-…"""
+    return request.headers.get("x-amz-content-sha256", UNSIGNED_PAYLOAD)
+
+
+def _canonical_path(raw_path: str, service: str) -> str:
+    """S3 alone takes a path as it is: a key may have empty parts and dots (its documentation of the same process)."""
+    if service in _S3:
+        return quote(unquote_to_bytes(raw_path), safe="/-_.~")
+    return quote(normalize_url_path(raw_path), safe="/~")
 
 
 def _payload_hash(headers: Mapping[str, str], body: bytes) -> str:

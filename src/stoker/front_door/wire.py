@@ -4,6 +4,7 @@ It also holds the only broad `except Exception` of the request path: what nobody
 ServiceException that tells a client nothing about our insides.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -65,7 +66,8 @@ def _json(document: Mapping[str, object]) -> bytes:
 async def send_answer(answer: WireAnswer, request_id: str, send: Send) -> None:
     """Write one response. A body that is an iterator goes out chunk by chunk."""
     headers = [(name.encode("latin-1"), _header_value(value)) for name, value in answer.headers.items()]
-    headers.append((b"x-amzn-RequestId", request_id.encode("ascii")))
+    if "x-amzn-requestid" not in answer.headers:  # a neighbour's answer may have one of its own
+        headers.append((b"x-amzn-RequestId", request_id.encode("ascii")))
     if isinstance(answer.body, bytes):
         if answer.status != 204:
             headers.append((b"content-length", b"%d" % len(answer.body)))
@@ -80,6 +82,9 @@ async def _send_stream(chunks: AsyncIterator[bytes], request_id: str, send: Send
     try:
         async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except asyncio.CancelledError:
+        # Only a server that stops cancels a request. As below.
+        return
     except Exception:
         # The status is out already. Leaving the response unfinished makes the server cut the connection, which is the
         # only way left to tell the client that it did not get everything.

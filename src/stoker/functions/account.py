@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from stoker import limits
 from stoker.errors import CodeStorageExceededException
 from stoker.functions.records import Function
 
@@ -12,7 +11,7 @@ def code_bytes(functions: Iterable[Function]) -> int:
     return sum(version.code.size_bytes for function in functions for version in function.versions)
 
 
-def check_code_storage(used_bytes: int, added_bytes: int) -> None:
+def check_code_storage(used_bytes: int, added_bytes: int, bytes_max: int) -> None:
     """Raise CodeStorageExceededException if so much more would be too much."""
-    if used_bytes + added_bytes > limits.CODE_STORAGE_BYTES_MAX:
+    if used_bytes + added_bytes > bytes_max:
         raise CodeStorageExceededException("Code storage limit exceeded.")

@@ -1,4 +1,6 @@
-"""What happens between accepting a function, or a change of one, and its being ready: bytecode, then the new state.
+"""What happens between accepting a function, or a change of one, and its being ready.
+
+That is bytecode or, of an image, everything; then the new state.
 
 The work belongs to the node, not to the request. It is found again in the database after a restart.
 """
@@ -6,17 +8,33 @@ The work belongs to the node, not to the request. It is found again in the datab
 import asyncio
 import logging
 from collections.abc import Collection
+from typing import Protocol
 
 from stoker.code.layer_trees import LayerTrees
 from stoker.code.store import CodeStore
-from stoker.functions.records import Function, FunctionVersion, Reason
+from stoker.functions.records import Function, FunctionVersion, Image, Reason
 from stoker.functions.registry import FunctionRegistry
-from stoker.functions.update import is_settled, settled
+from stoker.functions.update import awaits_snapshot, is_settled, settled, with_snapshot
+from stoker.images.errors import ImageError
 from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.records import RuntimeNotReadyError
 from stoker.supervision import Background
 
 log = logging.getLogger("stoker.functions")
+
+
+class ImageFetcher(Protocol):
+    """Where images come from."""
+
+    async def fetch(self, image: Image) -> None:
+        """Make `image` ready to run, unless it is. Raises ImageError."""
+
+
+class Snapshots(Protocol):
+    """Who initialises published versions with SnapStart."""
+
+    async def make(self, version: FunctionVersion) -> Reason | None:
+        """Initialise the first environment of `version`; why it cannot become Active, None if it can."""
 
 
 class Activation:
@@ -28,6 +46,8 @@ class Activation:
         code_store: CodeStore,
         layer_trees: LayerTrees,
         runtimes: RuntimeCatalogue,
+        images: ImageFetcher,
+        snapshots: Snapshots,
         background: Background,
         delay_s: float,
     ) -> None:
@@ -36,6 +56,9 @@ class Activation:
         self._code_store = code_store
         self._layer_trees = layer_trees
         self._runtimes = runtimes
+        self._images = images
+        self._snapshots = snapshots
+        self._snapped: set[str] = set()  # builds, while that is being done
         self._background = background
         self._delay_s = delay_s
 
@@ -44,7 +67,8 @@ class Activation:
         self._background.start(self._activate(function), f"activation of the function {function.name}")
 
     def resume(self) -> None:
-        """After a restart: finish what was pending, and compile what has no bytecode (an upgraded runtime, say)."""
+        """After a restart: finish what was pending, compile what has no bytecode (an upgraded runtime, say), and fetch
+        images that are missing."""
         functions = self._registry.all_functions()
         for function in functions:
             if not is_settled(function):
@@ -62,10 +86,30 @@ class Activation:
             return settled(present, failure) if present is not None and present.id == function.id else present
 
         await self._registry.change(function.key, settle)
+        async with asyncio.TaskGroup() as group:
+            for version in function.published.values():
+                if awaits_snapshot(version):
+                    group.create_task(self._snap(function, version))
+
+    async def _snap(self, function: Function, version: FunctionVersion) -> None:
+        """An earlier activation may be at it already, or its version be gone."""
+        present = self._registry.find(function.key)
+        if version.build_id in self._snapped or present is None or present.id != function.id:
+            return
+        self._snapped.add(version.build_id)
+        try:
+            failure = await self._prepare(version) or await self._snapshots.make(version)
+        finally:
+            self._snapped.discard(version.build_id)
+        await self._registry.change(
+            function.key, lambda present: None if present is None else with_snapshot(present, version, failure)
+        )
 
     async def _prepare(self, version: FunctionVersion) -> Reason | None:
         """Why the version cannot become active, None if it can."""
         try:
+            if version.image is not None:
+                return await self._fetched(version.image)
             build = await asyncio.to_thread(self._runtimes.find, version.runtime)
             await self._code_store.compile_bytecode(version.code, build)
             await self._layer_trees.compile_bytecode(version.layer_packages, build)
@@ -76,7 +120,15 @@ class Activation:
             return Reason("Stoker failed to activate the function; its log says why.", "InternalError")
         return None
 
+    async def _fetched(self, image: Image) -> Reason | None:
+        try:
+            await self._images.fetch(image)
+        except ImageError as error:
+            return Reason(f"The image {image.uri} cannot be used: {error}.", error.fault)
+        return None
+
     async def _compile_missing(self, functions: Collection[Function]) -> None:
-        for version in {(v.packages, v.runtime): v for function in functions for v in function.versions}.values():
+        versions = [version for function in functions for version in function.versions]
+        for version in {(v.packages, v.runtime, v.image): v for v in versions}.values():
             if (failure := await self._prepare(version)) is not None:
                 log.warning("%s cannot run: %s", version.version_arn, failure.text)

@@ -5,9 +5,7 @@ updating is `deployment_api.py`'s.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from stoker import limits
 from stoker.clock import Clock
 from stoker.code.download import CodeDownload
 from stoker.config import Settings
@@ -20,15 +18,14 @@ from stoker.functions.event_invoke_configs.api import EventInvokeConfigsApi
 from stoker.functions.layers import LayerVersions
 from stoker.functions.paging import page
 from stoker.functions.policies.api import PoliciesApi
+from stoker.functions.presentation import Presentation
 from stoker.functions.provisioned_concurrency.allocations import Allocations
 from stoker.functions.provisioned_concurrency.api import ProvisionedConcurrencyApi
-from stoker.functions.records import Function, FunctionTarget, FunctionVersion
+from stoker.functions.records import Function, FunctionVersion
 from stoker.functions.recursion_api import RecursionApi
 from stoker.functions.registry import FunctionRegistry
-from stoker.functions.rendering import configuration, listed_configuration
 from stoker.functions.reserved_concurrency import reserved_total
 from stoker.functions.reserved_concurrency_api import ReservedConcurrencyApi
-from stoker.functions.runtime_choice import find_runtime
 from stoker.functions.runtime_management.api import RuntimeManagementApi
 from stoker.functions.scaling_api import ScalingApi
 from stoker.functions.tags import TaggedResources
@@ -49,6 +46,7 @@ class FunctionsApi:
         registry: FunctionRegistry,
         code_download: CodeDownload,
         runtimes: RuntimeCatalogue,
+        presentation: Presentation,
         activation: Activation,
         layers: LayerVersions,
         allocations: Allocations,
@@ -58,21 +56,22 @@ class FunctionsApi:
     ) -> None:
         self._registry = registry
         self._code_download = code_download
-        self._runtimes = runtimes
+        self._presentation = presentation
         self._layers = layers
         self._settings = settings
+        unreserved_min = settings.limits.unreserved_concurrency_min
         self._parts = (
-            VersionsApi(registry, runtimes, activation, clock),
-            TagsApi(registry, tagged),
+            VersionsApi(registry, presentation, activation, clock),
+            TagsApi(registry, tagged, settings.limits.tags_max),
             AliasesApi(registry),
-            PoliciesApi(registry),
+            PoliciesApi(registry, settings.limits.policy_bytes_max),
             UrlsApi(registry, clock),
             EventInvokeConfigsApi(registry, clock),
             RuntimeManagementApi(registry, runtimes),
             RecursionApi(registry),
             ScalingApi(registry),
-            ReservedConcurrencyApi(registry, settings.concurrent_executions),
-            ProvisionedConcurrencyApi(registry, allocations, settings.concurrent_executions, clock),
+            ReservedConcurrencyApi(registry, settings.concurrent_executions, unreserved_min),
+            ProvisionedConcurrencyApi(registry, allocations, settings.concurrent_executions, unreserved_min, clock),
         )
 
     def operations(self) -> dict[str, Operation]:
@@ -95,7 +94,7 @@ class FunctionsApi:
         reserved = function.reserved_concurrency
         return ApiAnswer(
             {
-                "Configuration": await self._configuration(version, target),
+                "Configuration": await self._presentation.configuration(version, target.arn),
                 "Code": self._code(version, call.endpoint),
                 "Tags": dict(function.tags) or None,
                 "Concurrency": None if reserved is None else {"ReservedConcurrentExecutions": reserved},
@@ -104,7 +103,7 @@ class FunctionsApi:
 
     async def get_function_configuration(self, call: ApiCall) -> ApiAnswer:
         target = target_of(call)
-        return ApiAnswer(await self._configuration(self._registry.version(target), target))
+        return ApiAnswer(await self._presentation.configuration(self._registry.version(target), target.arn))
 
     async def list_functions(self, call: ApiCall) -> ApiAnswer:
         refuse_unsupported(call.members)
@@ -117,7 +116,10 @@ class FunctionsApi:
             listed, lambda item: version_sort_key(item[0]), call.members.get("Marker"), call.members.get("MaxItems")
         )
         return ApiAnswer(
-            {"NextMarker": marker, "Functions": [listed_configuration(version, arn) for version, arn in shown]}
+            {
+                "NextMarker": marker,
+                "Functions": [await self._presentation.listed(version, arn) for version, arn in shown],
+            }
         )
 
     async def delete_function(self, call: ApiCall) -> ApiAnswer:
@@ -133,14 +135,14 @@ class FunctionsApi:
 
     async def get_account_settings(self, call: ApiCall) -> ApiAnswer:
         functions = self._registry.functions_of(call.caller.account_id, call.caller.region)
-        concurrency = self._settings.concurrent_executions
+        concurrency, limits = self._settings.concurrent_executions, self._settings.limits
         layer_bytes = await self._layers.code_bytes(call.caller.account_id, call.caller.region)
         return ApiAnswer(
             {
                 "AccountLimit": {
-                    "TotalCodeSize": limits.CODE_STORAGE_BYTES_MAX,
-                    "CodeSizeUnzipped": limits.UNZIPPED_BYTES_MAX,
-                    "CodeSizeZipped": limits.ZIPPED_BYTES_MAX,
+                    "TotalCodeSize": limits.code_storage_bytes_max,
+                    "CodeSizeUnzipped": limits.unzipped_bytes_max,
+                    "CodeSizeZipped": limits.zipped_bytes_max,
                     "ConcurrentExecutions": concurrency,
                     "UnreservedConcurrentExecutions": concurrency - reserved_total(functions),
                 },
@@ -157,6 +159,3 @@ class FunctionsApi:
             "ImageUri": version.image.uri,
             "ResolvedImageUri": version.image.resolved_uri,
         }
-
-    async def _configuration(self, version: FunctionVersion, target: FunctionTarget) -> Mapping[str, Any]:
-        return configuration(version, target.arn, await find_runtime(self._runtimes, version.runtime))

@@ -58,12 +58,14 @@ class CodeReader:
         code_store: CodeStore,
         packages: PackageSource,
         images: Images,
+        code_storage_bytes_max: int,
     ) -> None:
         self._registry = registry
         self._layers = layers
         self._code_store = code_store
         self._packages = packages
         self._images = images
+        self._code_storage_bytes_max = code_storage_bytes_max
 
     async def read(self, target: FunctionTarget, code: Mapping[str, Any], architecture: str) -> Code:
         """What `check_code` has let pass. Raises what AWS says of sizes, archives, objects and images."""
@@ -73,5 +75,5 @@ class CodeReader:
         zip_bytes = await self._packages.read(code, target.account_id, target.region, COMPLAINTS)
         functions = self._registry.functions_of(target.account_id, target.region)
         layer_bytes = await self._layers.code_bytes(target.account_id, target.region)
-        check_code_storage(code_bytes(functions) + layer_bytes, len(zip_bytes))
+        check_code_storage(code_bytes(functions) + layer_bytes, len(zip_bytes), self._code_storage_bytes_max)
         return Code(await self._code_store.put(zip_bytes))

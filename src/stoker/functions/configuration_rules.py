@@ -20,6 +20,8 @@ SNAP_START_TMP_MB_MAX = 512
 # The managed runtimes whose clients know the restore phase, beside every version of Python from 3.12 on.
 _SNAP_START_RUNTIMES = frozenset({"java11", "java17", "java21", "java25", "dotnet8", "dotnet10"})
 _SNAP_START_PYTHON_MINOR_MIN = 12
+# They match the model's pattern.
+_NO_MOUNT_PATHS = frozenset({"/mnt/.", "/mnt/.."})
 _DEAD_LETTER_SERVICES = frozenset({"sqs", "sns"})
 
 
@@ -67,6 +69,10 @@ def _check_file_systems(configuration: Configuration) -> None:
         if configuration.vpc is None or not configuration.vpc.subnet_ids:
             raise InvalidParameterValueException(  # reported
                 f"Function must be configured to execute in a VPC to reference access point {file_system.arn}"
+            )
+        if file_system.local_mount_path in _NO_MOUNT_PATHS:
+            raise InvalidParameterValueException(  # ours
+                f"LocalMountPath {file_system.local_mount_path} is no directory of its own below /mnt."
             )
 
 

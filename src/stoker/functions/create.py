@@ -6,6 +6,7 @@ from uuid import uuid4
 from stoker.functions.code import Code
 from stoker.functions.configuration import Configuration, members_of
 from stoker.functions.records import LATEST, AttachedLayer, Function, FunctionTarget, FunctionVersion, State
+from stoker.functions.sealing import Variables
 from stoker.functions.update import CREATING, configuration_sha256
 
 
@@ -15,6 +16,7 @@ class Creation:
 
     target: FunctionTarget
     configuration: Configuration
+    variables: Variables
     code: Code
     architecture: str
     tags: dict[str, str]
@@ -43,6 +45,7 @@ def created(creation: Creation, last_modified: str) -> Function:
         layers=creation.layers,
         **members_of(creation.configuration),
     )
+    latest = creation.variables.of(latest)
     latest = replace(latest, configuration_sha256=configuration_sha256(latest))
     return Function(
         str(uuid4()), latest, {}, 1, creation.tags, code_signing_config_arn=creation.code_signing_config_arn

@@ -6,7 +6,6 @@ What a layer is and who may use it is told by `layers/`; this room only asks. So
 from collections.abc import Sequence
 from typing import Protocol
 
-from stoker import limits
 from stoker.arn import split_arn
 from stoker.code.records import CodePackage
 from stoker.code.store import CodeStore
@@ -26,11 +25,11 @@ class LayerVersions(Protocol):
 
 
 async def attached_layers(
-    arns: Sequence[str], caller: Caller, versions: LayerVersions, code_store: CodeStore
+    arns: Sequence[str], caller: Caller, versions: LayerVersions, code_store: CodeStore, layers_max: int
 ) -> tuple[AttachedLayer, ...]:
     """The layers that a request lists, in its order. Raises InvalidParameterValueException, AccessDeniedException."""
-    if len(arns) > limits.LAYERS_MAX:
-        raise InvalidParameterValueException(f"Cannot reference more than {limits.LAYERS_MAX} layers.")
+    if len(arns) > layers_max:
+        raise InvalidParameterValueException(f"Cannot reference more than {layers_max} layers.")
     attached: dict[str, AttachedLayer] = {}
     for arn in arns:
         _check_region(arn, caller)
@@ -49,7 +48,9 @@ async def attached_layers(
     return tuple(attached.values())
 
 
-async def check_unzipped_size(code: CodePackage, layers: Sequence[AttachedLayer], code_store: CodeStore) -> None:
+async def check_unzipped_size(
+    code: CodePackage, layers: Sequence[AttachedLayer], code_store: CodeStore, bytes_max: int
+) -> None:
     """Raise InvalidParameterValueException when code and layers together are too large.
 
     The texts are AWS's as its users report them; the reference has none.
@@ -57,15 +58,13 @@ async def check_unzipped_size(code: CodePackage, layers: Sequence[AttachedLayer]
     if not layers:
         return
     layer_bytes = sum([await code_store.unzipped_bytes(layer.code) for layer in layers])
-    if layer_bytes > limits.UNZIPPED_BYTES_MAX:
-        raise InvalidParameterValueException(
-            f"Layers consume more than the available size of {limits.UNZIPPED_BYTES_MAX} bytes"
-        )
+    if layer_bytes > bytes_max:
+        raise InvalidParameterValueException(f"Layers consume more than the available size of {bytes_max} bytes")
     total_bytes = layer_bytes + await code_store.unzipped_bytes(code)
-    if total_bytes > limits.UNZIPPED_BYTES_MAX:
+    if total_bytes > bytes_max:
         raise InvalidParameterValueException(
-            f"Function code combined with layers exceeds the maximum allowed size of {limits.UNZIPPED_BYTES_MAX} "
-            f"bytes. The actual size is {total_bytes} bytes."
+            f"Function code combined with layers exceeds the maximum allowed size of {bytes_max} bytes. "
+            f"The actual size is {total_bytes} bytes."
         )
 
 

@@ -43,7 +43,7 @@ def _encode(key: SortKey) -> str:
 def _decode(marker: str) -> SortKey:
     try:
         key = json.loads(base64.urlsafe_b64decode(marker))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         raise _bad_marker() from None
     if not isinstance(key, list):
         raise _bad_marker()

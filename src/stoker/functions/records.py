@@ -146,6 +146,11 @@ class FunctionVersion:
         return "Zip" if self.image is None else "Image"
 
     @property
+    def is_snap_started(self) -> bool:
+        """Whether its environments are restored instead of initialised: snapshots are of published versions only."""
+        return self.snap_start == "PublishedVersions" and self.version != LATEST
+
+    @property
     def code_sha256(self) -> str:
         """As the API shows it: of a package in base64, of an image in hex."""
         return self.code.code_sha256 if self.image is None else self.image.digest

@@ -109,6 +109,10 @@ class FunctionRegistry:
         versions = self._versions()
         return {package.sha256 for version in versions for package in version.packages}
 
+    def images_in_use(self) -> set[str]:
+        """The digests of every image that some version is made from."""
+        return {version.image.digest for version in self._versions() if version.image is not None}
+
     def layers_in_use(self) -> set[LayerList]:
         """Every list of layers that some version has."""
         return {layer_list(version.layer_packages) for version in self._versions()}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stoker.functions.records import LATEST, FunctionVersion
+from stoker.functions.records import FunctionVersion
 from stoker.runtimes.records import RuntimeBuild
 from stoker.runtimes.versions import runtime_version_arn
 
@@ -98,5 +98,4 @@ def _image_config(version: FunctionVersion) -> dict[str, Any] | None:
 
 def _snap_start(version: FunctionVersion) -> dict[str, str]:
     """Snapshots are made of published versions only."""
-    is_on = version.snap_start == "PublishedVersions" and version.version != LATEST
-    return {"ApplyOn": version.snap_start, "OptimizationStatus": "On" if is_on else "Off"}
+    return {"ApplyOn": version.snap_start, "OptimizationStatus": "On" if version.is_snap_started else "Off"}

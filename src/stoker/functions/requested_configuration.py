@@ -6,14 +6,13 @@ What one member alone may be is checked against AWS's model at the front door, a
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from stoker import limits
-from stoker.errors import InvalidParameterValueException, ValidationException
+from stoker.errors import InvalidParameterValueException
 from stoker.functions.configuration import Configuration
 from stoker.functions.configuration_rules import check_rules
 from stoker.functions.records import FileSystem, ImageConfig, LoggingConfig, VpcConfig
+from stoker.limits import KIB
 
 RESERVED_VARIABLES = frozenset(
     {
@@ -48,16 +47,16 @@ LEVEL_WITH_TEXT = (
     'Remove LogLevel from your request or change the LogFormat to "JSON" and try again.'
 )
 
+LOG_LEVEL_DEFAULT = "INFO"
+
 
 def requested_configuration(
-    base: Configuration, members: Mapping[str, Any], *, is_image: bool = False
+    base: Configuration, members: Mapping[str, Any], environment_bytes_max: int, *, is_image: bool = False
 ) -> Configuration:
-    """`base` with what a request says instead. Raises InvalidParameterValueException and ValidationException.
+    """`base` with what a request says instead. Raises InvalidParameterValueException.
 
     The network's `vpc_id` is not known here: `vpc.py` looks it up.
     """
-    _check_maximum(members.get("Timeout"), "timeout", limits.TIMEOUT_S_MAX)
-    _check_maximum(members.get("MemorySize"), "memorySize", limits.MEMORY_MB_MAX)
     configuration = Configuration(
         runtime=_given(members, "Runtime", base.runtime),
         handler=_given(members, "Handler", base.handler),
@@ -66,7 +65,7 @@ def requested_configuration(
         timeout_s=_given(members, "Timeout", base.timeout_s),
         memory_mb=_given(members, "MemorySize", base.memory_mb),
         ephemeral_storage_mb=_given(members.get("EphemeralStorage") or {}, "Size", base.ephemeral_storage_mb),
-        environment=_environment(base.environment, members.get("Environment")),
+        environment=_environment(base.environment, members.get("Environment"), environment_bytes_max),
         tracing_mode=_given(members.get("TracingConfig") or {}, "Mode", base.tracing_mode),
         logging=_logging(base.logging, members.get("LoggingConfig") or {}),
         vpc=_vpc(base.vpc, members.get("VpcConfig")),
@@ -85,16 +84,9 @@ def _given(members: Mapping[str, Any], name: str, otherwise: Any) -> Any:
     return otherwise if value is None else value
 
 
-def _check_maximum(value: int | None, member: str, maximum: int) -> None:
-    """AWS's model states the higher limits of managed instances, which Stoker does not have."""
-    if value is not None and value > maximum:
-        raise ValidationException(
-            f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
-            f"Member must have value less than or equal to {maximum}"
-        )
-
-
-def _environment(base: Mapping[str, str] | None, given: Mapping[str, Any] | None) -> Mapping[str, str] | None:
+def _environment(
+    base: Mapping[str, str] | None, given: Mapping[str, Any] | None, bytes_max: int
+) -> Mapping[str, str] | None:
     if given is None:
         return base
     variables: dict[str, str] = dict(given.get("Variables") or {})
@@ -105,9 +97,10 @@ def _environment(base: Mapping[str, str] | None, given: Mapping[str, Any] | None
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
     measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
-    if len(measured.encode()) > limits.ENVIRONMENT_BYTES_MAX:
+    if len(measured.encode()) > bytes_max:
+        shown = f"{bytes_max} byte" if bytes_max % KIB else f"{bytes_max // KIB}KB"
         raise InvalidParameterValueException(
-            f"{ENVIRONMENT_REFUSED}exceeded the 4KB limit. String measured: {measured}"
+            f"{ENVIRONMENT_REFUSED}exceeded the {shown} limit. String measured: {measured}"
         )
     return variables
 
@@ -150,7 +143,17 @@ def _image_config(base: ImageConfig | None, given: Mapping[str, Any] | None) -> 
 
 
 def _logging(base: LoggingConfig, given: Mapping[str, Any]) -> LoggingConfig:
-    """Partial updates merge. Only the Text format gets here, and it has no levels."""
-    if given.get("ApplicationLogLevel") or given.get("SystemLogLevel"):
-        raise InvalidParameterValueException(LEVEL_WITH_TEXT)
-    return replace(base, log_group=given.get("LogGroup") or base.log_group)
+    """Partial updates merge. JSON always has both levels, Text never."""
+    log_group = given.get("LogGroup") or base.log_group
+    log_format = given.get("LogFormat") or base.log_format
+    application, system = given.get("ApplicationLogLevel"), given.get("SystemLogLevel")
+    if log_format == "Text":
+        if application or system:
+            raise InvalidParameterValueException(LEVEL_WITH_TEXT)
+        return LoggingConfig(log_group)
+    return LoggingConfig(
+        log_group,
+        "JSON",
+        application or base.application_log_level or LOG_LEVEL_DEFAULT,
+        system or base.system_log_level or LOG_LEVEL_DEFAULT,
+    )

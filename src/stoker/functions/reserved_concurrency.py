@@ -6,7 +6,6 @@ functions share.
 
 from collections.abc import Iterable
 
-from stoker import limits
 from stoker.errors import InvalidParameterValueException
 from stoker.functions.records import Function, FunctionKey
 
@@ -35,14 +34,16 @@ def check_provisioned(function: Function, requested: int) -> None:
         )
 
 
-def check_reservation(functions: Iterable[Function], key: FunctionKey, requested: int, account_limit: int) -> None:
+def check_reservation(
+    functions: Iterable[Function], key: FunctionKey, requested: int, account_limit: int, unreserved_min: int
+) -> None:
     """Raise InvalidParameterValueException when too little would be left for functions without a reservation.
 
     `functions` are all of the account and region. Accounts with a limit below 100 must leave all of it, as those that
     AWS starts with 10 must.
     """
     others = reserved_total(function for function in functions if function.key != key)
-    minimum = min(limits.UNRESERVED_CONCURRENCY_MIN, account_limit)
+    minimum = min(unreserved_min, account_limit)
     if requested and account_limit - others - requested < minimum:
         raise InvalidParameterValueException(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "

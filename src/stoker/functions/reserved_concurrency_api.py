@@ -16,9 +16,10 @@ from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 class ReservedConcurrencyApi:
     """Reserved concurrency of functions: what they are guaranteed, and all they may have."""
 
-    def __init__(self, registry: FunctionRegistry, account_limit: int) -> None:
+    def __init__(self, registry: FunctionRegistry, account_limit: int, unreserved_min: int) -> None:
         self._registry = registry
         self._account_limit = account_limit
+        self._unreserved_min = unreserved_min
 
     def operations(self) -> dict[str, Operation]:
         return {
@@ -28,13 +29,13 @@ class ReservedConcurrencyApi:
         }
 
     async def put_function_concurrency(self, call: ApiCall) -> ApiAnswer:
-        target = whole_function_of(call)
+        target = whole_function_of(call, latest_is_a_version=True)
         requested = call.members["ReservedConcurrentExecutions"]
 
         def reserve(function: Function) -> Function:
             check_provisioned(function, requested)
             neighbours = self._registry.functions_of(target.account_id, target.region)
-            check_reservation(neighbours, target.key, requested, self._account_limit)
+            check_reservation(neighbours, target.key, requested, self._account_limit, self._unreserved_min)
             return replace(function, reserved_concurrency=requested)
 
         missing = ResourceNotFoundException(f"Function not found: {target.arn}:{LATEST}")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from stoker import limits
 from stoker.errors import InvalidParameterValueException
 from stoker.lambda_model.call import Caller
 
@@ -24,21 +23,21 @@ class TaggedResources(Protocol):
         """The same after `verb`, on disk."""
 
 
-def check_tags(tags: Tags) -> None:
+def check_tags(tags: Tags, tags_max: int) -> None:
     """Raise InvalidParameterValueException for too many tags or reserved keys."""
-    if len(tags) > limits.TAGS_MAX:
+    if len(tags) > tags_max:
         raise InvalidParameterValueException("Number of tags exceeds resource tag limit.")
     if any(key.lower().startswith(RESERVED_PREFIX) for key in tags):
         raise InvalidParameterValueException("aws: prefixed tag key names are not allowed for external use.")
 
 
-def with_tags(tags: Tags, added: Tags) -> Tags:
+def with_tags(tags: Tags, added: Tags, tags_max: int) -> Tags:
     """`tags` and `added`. Raises InvalidParameterValueException."""
     if not added:
         raise InvalidParameterValueException("An error occurred and the request cannot be processed.")
     both = {**tags, **added}
-    check_tags(added)
-    check_tags(both)
+    check_tags(added, tags_max)
+    check_tags(both, tags_max)
     return both
 
 

@@ -24,15 +24,16 @@ NOT_FOUND = {
 class TagsApi:
     """Tags of functions, and of `others` by the kind that their ARNs name."""
 
-    def __init__(self, registry: FunctionRegistry, others: Mapping[str, TaggedResources]) -> None:
+    def __init__(self, registry: FunctionRegistry, others: Mapping[str, TaggedResources], tags_max: int) -> None:
         self._registry = registry
         self._others = others
+        self._tags_max = tags_max
 
     def operations(self) -> dict[str, Operation]:
         return {"TagResource": self.tag_resource, "UntagResource": self.untag_resource, "ListTags": self.list_tags}
 
     async def tag_resource(self, call: ApiCall) -> ApiAnswer:
-        await self._change(call, lambda tags: with_tags(tags, call.members["Tags"]))
+        await self._change(call, lambda tags: with_tags(tags, call.members["Tags"], self._tags_max))
         return ApiAnswer(status=204)
 
     async def untag_resource(self, call: ApiCall) -> ApiAnswer:

@@ -11,10 +11,13 @@ def target_of(call: ApiCall) -> FunctionTarget:
     return parse_function_name(call.members["FunctionName"], call.members.get("Qualifier"), call.caller)
 
 
-def whole_function_of(call: ApiCall) -> FunctionTarget:
-    """For operations on a function as a whole. Raises InvalidParameterValueException for a version or an alias."""
+def whole_function_of(call: ApiCall, *, latest_is_a_version: bool = False) -> FunctionTarget:
+    """For operations on a function as a whole. Raises InvalidParameterValueException for a version or an alias.
+
+    Most take `$LATEST` for the function; where `latest_is_a_version`, no name with a qualifier will do.
+    """
     target = target_of(call)
-    if target.qualifier not in (None, LATEST):
+    if target.qualifier is not None and (latest_is_a_version or target.qualifier != LATEST):
         raise InvalidParameterValueException(
             "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. "
             "Please specify either a function name or an unqualified function ARN."

@@ -76,12 +76,30 @@ def updated(function: Function, changed: FunctionVersion, last_modified: str) ->
 def settled(function: Function, failure: Reason | None) -> Function:
     """`function` when the work on its last change has ended: what was pending is active, or failed for this reason.
 
+    But for versions that wait for their snapshot: each has work of its own.
     The very same `function` when nothing is left to settle.
     """
-    if is_settled(function):
+    if all(_is_stable(version) or awaits_snapshot(version) for version in function.versions):
         return function
-    published = {number: _settled(version, failure) for number, version in function.published.items()}
+    published = {
+        number: version if awaits_snapshot(version) else _settled(version, failure)
+        for number, version in function.published.items()
+    }
     return replace(function, latest=_settled(function.latest, failure), published=published)
+
+
+def awaits_snapshot(version: FunctionVersion) -> bool:
+    """Whether it becomes Active only once one of its environments has been initialised."""
+    return version.is_snap_started and version.state is State.PENDING
+
+
+def with_snapshot(function: Function, version: FunctionVersion, failure: Reason | None) -> Function:
+    """`function` when `version` has got its snapshot, or failed for this reason; the very same one when that version
+    is gone, or settled otherwise."""
+    present = function.published.get(version.version)
+    if present is None or present.build_id != version.build_id or not awaits_snapshot(present):
+        return function
+    return replace(function, published={**function.published, version.version: _settled(present, failure)})
 
 
 def _settled(version: FunctionVersion, failure: Reason | None) -> FunctionVersion:

@@ -4,16 +4,14 @@ from stoker.clock import Clock, lambda_timestamp
 from stoker.errors import InvalidParameterValueException, ResourceNotFoundException
 from stoker.functions.activation import Activation
 from stoker.functions.paging import SortKey, page
+from stoker.functions.presentation import Presentation
 from stoker.functions.publish import publish
 from stoker.functions.records import LATEST, Function, FunctionVersion, State
 from stoker.functions.registry import FunctionRegistry
-from stoker.functions.rendering import configuration, listed_configuration
-from stoker.functions.runtime_choice import find_runtime
 from stoker.functions.targets import whole_function_of
 from stoker.functions.unsupported import refuse_unsupported
 from stoker.functions.update import check_not_updating, check_revision
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
-from stoker.runtimes.catalogue import RuntimeCatalogue
 
 
 def version_sort_key(version: FunctionVersion) -> SortKey:
@@ -25,10 +23,10 @@ class VersionsApi:
     """Versions of a function."""
 
     def __init__(
-        self, registry: FunctionRegistry, runtimes: RuntimeCatalogue, activation: Activation, clock: Clock
+        self, registry: FunctionRegistry, presentation: Presentation, activation: Activation, clock: Clock
     ) -> None:
         self._registry = registry
-        self._runtimes = runtimes
+        self._presentation = presentation
         self._activation = activation
         self._clock = clock
 
@@ -57,8 +55,7 @@ class VersionsApi:
         version = function.published[str(function.next_version - 1)]
         if version.state is State.PENDING:
             self._activation.start(function)
-        build = await find_runtime(self._runtimes, version.runtime)
-        return ApiAnswer(configuration(version, version.version_arn, build))
+        return ApiAnswer(await self._presentation.configuration(version, version.version_arn))
 
     async def list_versions_by_function(self, call: ApiCall) -> ApiAnswer:
         function = self._registry.function(whole_function_of(call))
@@ -68,7 +65,7 @@ class VersionsApi:
         return ApiAnswer(
             {
                 "NextMarker": marker,
-                "Versions": [listed_configuration(version, version.version_arn) for version in shown],
+                "Versions": [await self._presentation.listed(version, version.version_arn) for version in shown],
             }
         )
 

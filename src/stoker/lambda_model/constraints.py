@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stoker.lambda_model.java_text import java_double
-from stoker.lambda_model.recorded import PATTERNS, enum_set_text
-from stoker.lambda_model.shapes import Constraint
+from stoker.lambda_model.recorded import ENUM_ADDITIONS, MAXIMUMS, PATTERNS, UNBOUNDED, enum_set_text
+from stoker.lambda_model.shapes import Constraint, Shape
 
 log = logging.getLogger("stoker.lambda_model")
 
@@ -28,22 +28,36 @@ _JAVA_CLASSES = {
 def constraints_of(name: str, description: Mapping[str, Any]) -> tuple[Constraint, ...]:
     """The rules of one shape, in the order of AWS's bracketed lists: maximum, minimum, pattern, enum."""
     made: list[Constraint] = []
+    if name in UNBOUNDED:
+        return ()
     if description["type"] in ("string", "list", "map", "blob"):
-        made += _length_constraints(description)
+        made += _length_constraints(description, MAXIMUMS.get(name))
     elif description["type"] in ("integer", "long", "double", "float"):
-        made += _range_constraints(description)
+        made += _range_constraints({**description, "max": MAXIMUMS[name]} if name in MAXIMUMS else description)
     if "pattern" in description:
-        made.append(_pattern_constraint(PATTERNS.get(name, description["pattern"]), description.get("max")))
+        made.append(_pattern_constraint(description["pattern"], PATTERNS.get(name), description.get("max")))
     if "enum" in description:
         made.append(_enum_constraint(name, description["enum"]))
     return tuple(made)
 
 
-def _length_constraints(description: Mapping[str, Any]) -> list[Constraint]:
+def for_bare_names(shape: Shape, length_max: int) -> tuple[Constraint, ...]:
+    """The constraints of a name's shape with another maximum for names that are no ARNs; longest come first."""
+    longest, *others = shape.constraints
+    bare = Constraint(
+        f"Member must have length less than or equal to {length_max}",
+        lambda value: java_length(value) <= length_max or (":" in value and longest.holds(value)),
+        is_about_length=True,
+    )
+    return (bare, *others)
+
+
+def _length_constraints(description: Mapping[str, Any], told_max: int | None) -> list[Constraint]:
+    """`told_max` is what messages say instead of the model's maximum."""
     length: Callable[[Any], int] = java_length if description["type"] == "string" else len
     made = []
     if (maximum := description.get("max")) is not None:
-        text = f"Member must have length less than or equal to {maximum}"
+        text = f"Member must have length less than or equal to {told_max or maximum}"
         made.append(Constraint(text, lambda value: length(value) <= maximum, is_about_length=True))
     if minimum := description.get("min"):
         text = f"Member must have length greater than or equal to {minimum}"
@@ -63,19 +77,24 @@ def _range_constraints(description: Mapping[str, Any]) -> list[Constraint]:
     return made
 
 
-def _pattern_constraint(pattern: str, length_max: int | None) -> Constraint:
+def _pattern_constraint(pattern: str, told: str | None, length_max: int | None) -> Constraint:
+    """`told` is what messages say instead of the model's pattern; either one is good enough."""
     matches = java_pattern(pattern).fullmatch
+    matches_told = java_pattern(told).fullmatch if told is not None else matches
     trusted_length = max(length_max or 0, PATTERN_LENGTH_MAX)
-    return Constraint(
-        f"Member must satisfy regular expression pattern: {pattern}",
-        lambda value: (length_max is not None and len(value) > trusted_length) or matches(value) is not None,
-    )
+
+    def holds(value: Any) -> bool:
+        is_far_too_long = length_max is not None and len(value) > trusted_length
+        return is_far_too_long or matches(value) is not None or matches_told(value) is not None
+
+    return Constraint(f"Member must satisfy regular expression pattern: {told or pattern}", holds)
 
 
 def _enum_constraint(name: str, values: list[str]) -> Constraint:
-    allowed = frozenset(values)
+    all_values = [*values, *(value for value in ENUM_ADDITIONS.get(name, ()) if value not in values)]
+    allowed = frozenset(all_values)
     return Constraint(
-        f"Member must satisfy enum value set: {enum_set_text(name, values)}", lambda value: value in allowed
+        f"Member must satisfy enum value set: {enum_set_text(name, all_values)}", lambda value: value in allowed
     )
 
 

@@ -1,7 +1,7 @@
 """From a room's answer to what goes on the wire: status, headers and body, by the output shape.
 
-None is left out at every depth, blobs are base64, timestamps are seconds since the epoch. A payload member is passed on
-untouched, be it bytes or a stream of them.
+None is left out at every depth, blobs are base64, timestamps are seconds since the epoch with milliseconds. A payload
+member is passed on untouched, be it bytes or a stream of them.
 """
 
 import base64
@@ -125,7 +125,7 @@ def _blob_to_json(_: Shape, value: bytes) -> str:
 
 
 def _timestamp_to_json(_: Shape, value: float | datetime) -> float:
-    return value.timestamp() if isinstance(value, datetime) else value
+    return round(value.timestamp() if isinstance(value, datetime) else value, 3)
 
 
 _ENCODERS: Mapping[str, Callable[[Shape, Any], Any]] = {

@@ -41,8 +41,9 @@ def encode_message(headers: Mapping[str, str], payload: bytes) -> bytes:
     """One message of the framing."""
     block = b"".join(_header(name, value) for name, value in headers.items())
     prelude = struct.pack("!II", 12 + len(block) + len(payload) + 4, len(block))
-    message = prelude + struct.pack("!I", zlib.crc32(prelude)) + block + payload
-    return message + struct.pack("!I", zlib.crc32(message))
+    head = prelude + struct.pack("!I", zlib.crc32(prelude)) + block
+    # In one piece at the end: a payload may be megabytes.
+    return b"".join((head, payload, struct.pack("!I", zlib.crc32(payload, zlib.crc32(head)))))
 
 
 def _header(name: str, value: str) -> bytes:

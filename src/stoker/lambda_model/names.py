@@ -12,24 +12,28 @@ LENGTH_MAX = 256
 
 
 @lru_cache(maxsize=4096)
-def parse_function_name(text: str, qualifier: str | None, caller: Caller) -> FunctionTarget:
+def parse_function_name(
+    text: str, qualifier: str | None, caller: Caller, *, across_accounts: bool = False
+) -> FunctionTarget:
     """The function that `text` (any accepted form) and the `Qualifier` parameter name, for this caller.
 
-    Raises ResourceNotFoundException for another region, AccessDeniedException for another account and
-    InvalidParameterValueException when both give a qualifier and they differ (reference: control plane, 2).
+    Raises ResourceNotFoundException for another region, AccessDeniedException for another account (unless the operation
+    works `across_accounts`, and asks the function's policy) and InvalidParameterValueException when both give a
+    qualifier and they differ (reference: control plane, 2).
     """
     parts = split_function_name(text)
     if parts is None:
         raise InvalidParameterValueException(f"{text} is not a function name.")
     check_region(text, caller)
-    if parts.account_id not in (None, caller.account_id):
+    account_id = parts.account_id or caller.account_id
+    if account_id != caller.account_id and not across_accounts:
         raise AccessDeniedException(None)
     if qualifier and parts.qualifier and qualifier != parts.qualifier:
         raise InvalidParameterValueException(
             "The derived qualifier from the function name does not match the specified qualifier."
         )
     return FunctionTarget(
-        account_id=caller.account_id,
+        account_id=account_id,
         region=caller.region,
         name=parts.name,
         qualifier=qualifier or parts.qualifier or None,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stoker.errors import InvalidParameterValueException
+from stoker.limits import Limits
 
 RUNTIMES = (
     "nodejs20.x",
@@ -37,22 +38,63 @@ RUNTIMES = (
     "java8.al2",
 )
 
+# How the longer list for layers begins (control plane, 1.1); the order of the rest is not known. Functions have theirs
+# checked later, in `refuse_by_other_names`, so that this is what the shape itself says.
+LAYER_RUNTIMES_START = ("ruby3.5", "ruby2.6", "dotnetcore1.0", "python3.7")
+
 _ENUM_ORDERS: Mapping[str, Sequence[str]] = {
     "InvokeMode": ("RESPONSE_STREAM", "BUFFERED"),
     "RecursiveLoop": ("Terminate", "Allow"),
     "EventSourcePosition": ("LATEST", "AT_TIMESTAMP", "TRIM_HORIZON"),
     "Architecture": ("x86_64", "arm64"),
     "SnapStartApplyOn": ("PublishedVersions", "None"),
-    "Runtime": RUNTIMES,
+    "Runtime": LAYER_RUNTIMES_START,
 }
+# Values that AWS lists and its model does not have.
+ENUM_ADDITIONS: Mapping[str, Sequence[str]] = {"Runtime": ("ruby3.5", "ruby2.6")}
 
 _NAME_START = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
 )
-# As AWS's messages have them (control plane, 2); releases of the model word them in one way and another.
+_REGION = r"[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}"
+_OLDER_REGION = r"[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}"
+# The patterns of AWS's messages (control plane, 2 and 15); releases of the model word them in one way and another. What
+# the model lets pass beyond them passes.
 PATTERNS: Mapping[str, str] = {
     "FunctionName": _NAME_START + r"([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
     "NamespacedFunctionName": _NAME_START + r"([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
+    "UnqualifiedFunctionName": rf"(arn:(aws[a-zA-Z-]*)?:lambda:)?({_REGION}:)?(\d{{12}}:)?(function:)?([a-zA-Z0-9-_]+)",
+    "LayerName": r"(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+",
+    "LayerVersionArn": r"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+",
+    "CodeSigningConfigArn": (
+        rf"arn:(aws[a-zA-Z-]*)?:lambda:{_OLDER_REGION}:\d{{12}}:code-signing-config:csc-[a-z0-9]{{17}}"
+    ),
+    "RuntimeVersionArn": rf"arn:(aws[a-zA-Z-]*):lambda:{_OLDER_REGION}::runtime:.+",
+    "DestinationArn": (
+        r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|"
+        rf"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:({_REGION})?:(\d{{12}})?:(.*)"
+    ),
+    "FileSystemArn": (
+        rf"arn:aws[a-zA-Z-]*:elasticfilesystem:{_OLDER_REGION}:\d{{12}}:access-point/fsap-[a-f0-9]{{17}}$|"
+        r"^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}"
+    ),
+    "TaggableResource": (
+        rf"arn:(aws[a-zA-Z-]*):lambda:{_REGION}:\d{{12}}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|"
+        r"code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-"
+        r"[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)"
+    ),
+    "MasterRegion": r"ALL|[a-z]{2}(-gov)?-[a-z]+-\d{1}",
+}
+
+# What AWS looks up whatever its form, where newer releases of the model bound its length (control plane, 12).
+UNBOUNDED = frozenset({"UUIDString"})
+
+# Maximums of AWS's messages where newer releases of the model state more (control plane, 15).
+MAXIMUMS: Mapping[str, int] = {
+    "LayerVersionArn": 140,
+    "TaggableResource": 256,
+    "SourceAccessConfigurations": 22,
+    "MaximumNumberOfPollers": 2000,
 }
 
 # A name that breaks this shape's pattern is reported for the pattern only, however long it is (control plane, 2).
@@ -68,14 +110,28 @@ ENUMS_CHECKED_LATER: Mapping[str, frozenset[str]] = {
 }
 
 BARE_NAME_LENGTH_MAX = 64
+# How long a function's name may be in AWS's messages, where its model says 256: by operation, and for all others. The
+# model's number still holds for ARNs: with the longest alias one has more (control plane, 2).
+NAMESPACED = "NamespacedFunctionName"
+NAMESPACED_LENGTHS_MAX: Mapping[str, int] = {"DeleteFunction": 140}
+NAMESPACED_LENGTH_MAX = 170
 
 
 def enum_set_text(shape_name: str, values: Sequence[str]) -> str:
-    """`[A, B]`, in AWS's order where it is known; values newer than the recording come last, except runtimes."""
+    """`[A, B]`, in AWS's order where it is known; values whose place is not known come last."""
     order = _ENUM_ORDERS.get(shape_name, ())
     known = [value for value in order if value in values]
-    newer = [] if shape_name == "Runtime" else [value for value in values if value not in order]
-    return f"[{', '.join([*known, *newer])}]"
+    others = [value for value in values if value not in order]
+    return f"[{', '.join([*known, *others])}]"
+
+
+def maxima_of(limits: Limits) -> Mapping[str, int]:
+    """The largest values by shape: the model states those of managed instances, 32,768 MB and no longest time."""
+    return {
+        "MemorySize": limits.memory_mb_max,
+        "Timeout": limits.timeout_s_max,
+        "EphemeralStorageSize": limits.ephemeral_storage_mb_max,
+    }
 
 
 def refuse_by_other_names(operation: str, members: Mapping[str, Any], runtimes: Sequence[str]) -> None:
@@ -96,5 +152,5 @@ def refuse_by_other_names(operation: str, members: Mapping[str, Any], runtimes: 
     if runtime is not None and runtime not in runtimes and not runtime.startswith("arn:"):
         raise InvalidParameterValueException(
             f"Value {runtime} at 'runtime' failed to satisfy constraint: "
-            f"Member must satisfy enum value set: {enum_set_text('Runtime', runtimes)} or be a valid ARN"
+            f"Member must satisfy enum value set: [{', '.join(RUNTIMES)}] or be a valid ARN"
         )

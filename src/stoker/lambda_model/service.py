@@ -4,7 +4,7 @@ Lambda (REST with JSON) and the services that speak JSON by `X-Amz-Target` (Clou
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,13 +12,21 @@ from botocore.loaders import Loader
 
 from stoker.errors import SerializationException
 from stoker.lambda_model.call import ApiAnswer
-from stoker.lambda_model.constraints import constraints_of
+from stoker.lambda_model.constraints import constraints_of, for_bare_names
 from stoker.lambda_model.decoding import decode_members, decode_text, parse_json
 from stoker.lambda_model.encoding import OutputPlan, WireAnswer, encode_answer, output_plan
-from stoker.lambda_model.recorded import ENUMS_CHECKED_LATER, STATUSES
+from stoker.lambda_model.recorded import (
+    ENUMS_CHECKED_LATER,
+    NAMESPACED,
+    NAMESPACED_LENGTH_MAX,
+    NAMESPACED_LENGTHS_MAX,
+    STATUSES,
+    maxima_of,
+)
 from stoker.lambda_model.routes import Match, Route, Routes
-from stoker.lambda_model.shapes import Member, Shape, Shapes
+from stoker.lambda_model.shapes import Constraint, Member, Shape, Shapes
 from stoker.lambda_model.validation import validate
+from stoker.limits import Limits
 
 QUERY_FIELDS_MAX = 1000
 
@@ -105,7 +113,8 @@ def _decode(shape: Shape, value: Any) -> dict[str, Any]:
 class ServiceModel:
     """A service: its operations by name, and its routes if it has paths."""
 
-    def __init__(self, description: Mapping[str, Any]) -> None:
+    def __init__(self, description: Mapping[str, Any], maxima: Mapping[str, int] | None = None) -> None:
+        """`maxima` are the largest values of shapes, by name, where the description states others or none."""
         metadata = description["metadata"]
         self.name: str = metadata.get("signingName", metadata["endpointPrefix"])
         self.target_prefix: str | None = metadata.get("targetPrefix")
@@ -114,7 +123,10 @@ class ServiceModel:
             "application/json" if self.target_prefix is None else f"application/x-amz-json-{self.json_version}"
         )
         self._runtimes: list[str] = description["shapes"].get("Runtime", {}).get("enum", [])
-        self.shapes = Shapes(description["shapes"], constraints_of)
+        described = {**description["shapes"]}
+        for shape, maximum in (maxima or {}).items():
+            described[shape] = {**described[shape], "max": maximum}
+        self.shapes = Shapes(described, constraints_of if self.name == "lambda" else _constraints_of_others)
         self.operations: Mapping[str, OperationModel] = {
             name: _operation(name, operation, self.shapes, content_type)
             for name, operation in description["operations"].items()
@@ -134,14 +146,19 @@ class ServiceModel:
         return self._routes.find(method, raw_path, query)
 
 
-def load_service(name: str, api_version: str | None = None) -> ServiceModel:
-    """The service that botocore calls `name` ("lambda", "logs"), from the installed package's data."""
-    return ServiceModel(Loader().load_service_model(name, "service-2", api_version))
+def load_service(name: str) -> ServiceModel:
+    """The service that botocore calls `name` ("logs", "xray"), from the installed package's data."""
+    return ServiceModel(Loader().load_service_model(name, "service-2"))
 
 
-def load_lambda() -> ServiceModel:
-    """The Lambda API, version 2015-03-31."""
-    return load_service("lambda", "2015-03-31")
+def load_lambda(limits: Limits) -> ServiceModel:
+    """The Lambda API, version 2015-03-31, for functions as large as `limits` allow."""
+    return ServiceModel(Loader().load_service_model("lambda", "service-2", "2015-03-31"), maxima_of(limits))
+
+
+def _constraints_of_others(_: str, description: Mapping[str, Any]) -> tuple[Constraint, ...]:
+    """What was recorded of Lambda's shapes says nothing of other services' shapes of the same name."""
+    return constraints_of("", description)
 
 
 def parse_query(query_string: bytes) -> Mapping[str, list[str]]:
@@ -191,7 +208,16 @@ def _in_order_of_validation(operation: str, members: tuple[Member, ...]) -> tupl
     """AWS reports what is in the path last: a bad qualifier comes before a bad name (reference: control plane, 2)."""
     later = ENUMS_CHECKED_LATER.get(operation, frozenset())
     ordered = sorted(members, key=lambda member: member.location == "uri")
-    return tuple(member for member in ordered if member.name not in later and _is_checked(member))
+    return tuple(
+        _as_recorded(operation, member) for member in ordered if member.name not in later and _is_checked(member)
+    )
+
+
+def _as_recorded(operation: str, member: Member) -> Member:
+    if member.shape.name != NAMESPACED:
+        return member
+    bare_length_max = NAMESPACED_LENGTHS_MAX.get(operation, NAMESPACED_LENGTH_MAX)
+    return replace(member, shape=replace(member.shape, constraints=for_bare_names(member.shape, bare_length_max)))
 
 
 def _is_checked(member: Member) -> bool:

@@ -6,12 +6,12 @@ Their policies have a file beside this one.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from stoker import limits
 from stoker.clock import Clock, lambda_timestamp
 from stoker.code.download import CodeDownload
 from stoker.code.source import Complaints, PackageSource
 from stoker.code.store import CodeStore
-from stoker.errors import AccessDeniedException, CodeStorageExceededException
+from stoker.errors import AccessDeniedException
+from stoker.functions.account import check_code_storage
 from stoker.functions.paging import page
 from stoker.functions.unsupported import not_supported
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Caller, Operation
@@ -20,6 +20,7 @@ from stoker.layers.names import layer_of, layer_version_of, not_found, split_lay
 from stoker.layers.policy_api import LayerPolicyApi
 from stoker.layers.records import LayerTarget, LayerVersion
 from stoker.layers.store import LayerStore
+from stoker.limits import Limits
 
 COMPLAINTS = Complaints(
     missing="Please provide a source for layer content.",
@@ -38,6 +39,7 @@ class LayersApi:
         packages: PackageSource,
         code_download: CodeDownload,
         function_code_bytes: Callable[[Caller], int],
+        limits: Limits,
         clock: Clock,
     ) -> None:
         """`function_code_bytes` is what an account's functions use of its code storage, which layers share."""
@@ -46,8 +48,9 @@ class LayersApi:
         self._packages = packages
         self._code_download = code_download
         self._function_code_bytes = function_code_bytes
+        self._code_storage_bytes_max = limits.code_storage_bytes_max
         self._clock = clock
-        self._policies = LayerPolicyApi(store)
+        self._policies = LayerPolicyApi(store, limits.policy_bytes_max)
 
     def operations(self) -> dict[str, Operation]:
         return {
@@ -143,8 +146,8 @@ class LayersApi:
 
     async def _check_code_storage(self, caller: Caller, added_bytes: int) -> None:
         layer_bytes = await self._store.code_bytes(caller.account_id, caller.region)
-        if layer_bytes + self._function_code_bytes(caller) + added_bytes > limits.CODE_STORAGE_BYTES_MAX:
-            raise CodeStorageExceededException("Code storage limit exceeded.")
+        used_bytes = layer_bytes + self._function_code_bytes(caller)
+        check_code_storage(used_bytes, added_bytes, self._code_storage_bytes_max)
 
     def _answer(self, call: ApiCall, version: LayerVersion) -> ApiAnswer:
         content = {

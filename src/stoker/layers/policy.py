@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from stoker import limits
 from stoker.errors import (
     InvalidParameterValueException,
     PolicyLengthExceededException,
@@ -22,7 +21,9 @@ ANYBODY = "*"
 ACTION = "lambda:GetLayerVersion"
 
 
-def with_statement(version: LayerVersion, statement: LayerStatement, revision_id: str | None) -> LayerVersion:
+def with_statement(
+    version: LayerVersion, statement: LayerStatement, revision_id: str | None, bytes_max: int
+) -> LayerVersion:
     """`version` with one more statement. Raises what AddLayerVersionPermission answers."""
     if statement.organization_id and statement.principal != ANYBODY:
         raise InvalidParameterValueException("OrganizationId can only be combined with the principal *.")
@@ -35,10 +36,8 @@ def with_statement(version: LayerVersion, statement: LayerStatement, revision_id
     _check_revision(version, revision_id)
     changed = replace(version, policy=LayerPolicy(str(uuid4()), (*statements, statement)))
     size = len(policy_text(changed).encode())
-    if size > limits.POLICY_BYTES_MAX:
-        raise PolicyLengthExceededException(
-            f"The final policy size ({size}) is bigger than the limit ({limits.POLICY_BYTES_MAX})."
-        )
+    if size > bytes_max:
+        raise PolicyLengthExceededException(f"The final policy size ({size}) is bigger than the limit ({bytes_max}).")
     return changed
 
 

@@ -11,8 +11,9 @@ from stoker.layers.store import LayerStore
 class LayerPolicyApi:
     """The resource policies of layer versions; only their own account may look at them."""
 
-    def __init__(self, store: LayerStore) -> None:
+    def __init__(self, store: LayerStore, policy_bytes_max: int) -> None:
         self._store = store
+        self._policy_bytes_max = policy_bytes_max
 
     def operations(self) -> dict[str, Operation]:
         return {
@@ -26,7 +27,8 @@ class LayerPolicyApi:
         statement = LayerStatement(members["StatementId"], members["Principal"], members.get("OrganizationId") or None)
 
         def add(version: LayerVersion | None) -> LayerVersion:
-            return with_statement(_known(version, target), statement, members.get("RevisionId"))
+            revision_id = members.get("RevisionId")
+            return with_statement(_known(version, target), statement, revision_id, self._policy_bytes_max)
 
         version = _known(await self._store.change(target.key, target.version or 0, add), target)
         revision_id = version.policy.revision_id if version.policy else None

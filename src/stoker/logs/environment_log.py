@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from stoker.clock import Clock
+from stoker.logs.application_lines import ApplicationLines
 from stoker.logs.readers import FramedReader
 from stoker.logs.records import LogGroupName
 from stoker.logs.store import LogStore
@@ -32,11 +33,20 @@ def new_stream_name(now_s: float, function_name: str, version: str, log_group: s
 class EnvironmentLog:
     """One stream, and the reader of the pipe that feeds it."""
 
-    def __init__(self, store: LogStore, clock: Clock, group: LogGroupName, stream: str) -> None:
+    def __init__(
+        self,
+        store: LogStore,
+        clock: Clock,
+        group: LogGroupName,
+        stream: str,
+        application_lines: ApplicationLines | None = None,
+    ) -> None:
+        """`application_lines` is the rule for printed lines of a function with LogFormat JSON, None for Text."""
         self._store = store
         self._clock = clock
+        self._application_lines = application_lines
         # What is no frame is read as lines: `print` and a logger share the pipe.
-        self._reader = FramedReader(self._emit)
+        self._reader = FramedReader(self._emit, self._emit if application_lines is None else self._emit_printed)
         self._tail: bytearray | None = None
         self._last_ms = 0
         self.group = group
@@ -51,7 +61,7 @@ class EnvironmentLog:
         self._reader.flush()
 
     def platform_line(self, text: str) -> None:
-        """Log a line of `platform_lines`, after what was printed before it, finished or not."""
+        """Log a line of the platform's, after what was printed before it, finished or not."""
         self._reader.flush()
         self._emit(text)
 
@@ -72,6 +82,12 @@ class EnvironmentLog:
         """The last 4,096 bytes since `begin_tail`; empty when it was not called."""
         tail, self._tail = self._tail, None
         return bytes(tail[-TAIL_BYTES:]) if tail else b""
+
+    def _emit_printed(self, text: str, _: int | None = None) -> None:
+        assert self._application_lines is not None
+        passes, timestamp_ms = self._application_lines.judge(text)
+        if passes:
+            self._emit(text, timestamp_ms)
 
     def _emit(self, text: str, timestamp_ms: int | None = None) -> None:
         now_ms = int(self._clock.now_s() * 1000)

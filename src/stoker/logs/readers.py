@@ -56,9 +56,10 @@ class FramedReader:
     """The framed log descriptor, which tells where a record of several lines ends. What is not a frame is read as
     lines."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, emit_line: Emit | None = None) -> None:
+        """`emit_line` takes what is no frame, if that is to be told apart."""
         self._emit = emit
-        self._unframed = LineReader(emit)
+        self._unframed = LineReader(emit_line or emit)
         self._buffer = bytearray()
         self._frame_left = 0
         self._timestamp_ms = 0

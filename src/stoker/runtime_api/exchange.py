@@ -11,7 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stoker.limits import RESPONSE_PAYLOAD_BYTES_MAX
+from stoker.runtime_api.streaming import ResponseSink, ResponseStream
+
+# A runtime that dies in the middle of a streamed response takes its connection with it, and the end of the connection
+# is heard first. How the runtime ended says more, so that much time is left for hearing it.
+END_HEARD_WITHIN_S = 0.25
 
 
 class RuntimeState(StrEnum):
@@ -19,17 +23,25 @@ class RuntimeState(StrEnum):
 
     STARTED = "Started"
     INIT_ERROR = "InitError"
+    RESTORE_READY = "RestoreReady"
+    RESTORING = "Restoring"
+    RESTORE_ERROR = "RestoreError"
     READY = "Ready"
     RUNNING = "Running"
+    RESPONDING = "InvocationResponse"
     RESPONSE_SENT = "ResponseSent"
     EXITED = "RuntimeExited"
 
 
 _MOVES = {
-    RuntimeState.STARTED: {RuntimeState.READY, RuntimeState.INIT_ERROR},
+    RuntimeState.STARTED: {RuntimeState.READY, RuntimeState.INIT_ERROR, RuntimeState.RESTORE_READY},
     RuntimeState.INIT_ERROR: set(),
+    RuntimeState.RESTORE_READY: {RuntimeState.RESTORE_READY, RuntimeState.RESTORING, RuntimeState.INIT_ERROR},
+    RuntimeState.RESTORING: {RuntimeState.READY, RuntimeState.RESTORE_ERROR},
+    RuntimeState.RESTORE_ERROR: set(),
     RuntimeState.READY: {RuntimeState.RUNNING, RuntimeState.READY},
-    RuntimeState.RUNNING: {RuntimeState.RESPONSE_SENT},
+    RuntimeState.RUNNING: {RuntimeState.RESPONDING, RuntimeState.RESPONSE_SENT},
+    RuntimeState.RESPONDING: {RuntimeState.RESPONSE_SENT},
     RuntimeState.RESPONSE_SENT: {RuntimeState.READY},
     RuntimeState.EXITED: set(),
 }
@@ -37,11 +49,15 @@ _MOVES = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One invocation as the runtime gets it: `head` is the HTTP header block of the answer to `next`, body apart."""
+    """One invocation as the runtime gets it: `head` is the HTTP header block of the answer to `next`, body apart.
+
+    `sink` takes the response while it is written, if the caller wants that.
+    """
 
     request_id: str
     head: bytes
     payload: bytes
+    sink: ResponseSink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +69,35 @@ class Responded:
 
 
 @dataclass(frozen=True, slots=True)
+class Streamed:
+    """The handler's result, all of which went to the event's sink; it took `duration_ms` from its beginning."""
+
+    size_bytes: int
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """A streamed response broke off, although the runtime lives on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
-    """An error document that the runtime posted, and the type it gave in the header ("" if none)."""
+    """An error document that the runtime posted, and the type it gave in the header ("" if none).
+
+    `xray_cause` is the JSON that it gave for X-Ray, unread.
+    """
 
     payload: bytes
     error_type: str
+    xray_cause: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseTooLarge:
-    """The runtime posted more than a response may have."""
+    """The runtime posted more than the `bytes_max` that a response may have."""
+
+    bytes_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +113,9 @@ class RuntimeEnded:
     signal: int | None
 
 
-Answer = Responded | Failed | ResponseTooLarge | InvalidResponseMode | RuntimeEnded
+Answer = Responded | Streamed | Truncated | Failed | ResponseTooLarge | InvalidResponseMode | RuntimeEnded
 InitResult = Failed | RuntimeEnded | None
+RestoreResult = Failed | RuntimeEnded | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,35 +134,49 @@ def refusal(status: int, error_type: str, message: str) -> Reply:
 
 
 _INVALID_REQUEST_ID = refusal(400, "InvalidRequestID", "Invalid request ID")
-_TOO_LARGE = refusal(
-    413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({RESPONSE_PAYLOAD_BYTES_MAX} bytes)."
-)
 _INVALID_MODE = refusal(400, "InvalidFunctionResponseMode", "Invalid function response mode")
 
 
 class Exchange:
     """One environment's rendezvous. At most one invocation at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, response_bytes_max: int) -> None:
+        self.response_bytes_max = response_bytes_max
         self.state = RuntimeState.STARTED
         self._loop = asyncio.get_running_loop()
         self._poll: Callable[[Event], None] | None = None
         self._event: Event | None = None
         self._request_id: str | None = None
         self._answer: asyncio.Future[Answer] | None = None
+        self._sink: ResponseSink | None = None
+        self._stream: ResponseStream | None = None
         self._init: asyncio.Future[InitResult] = self._loop.create_future()
+        self._resume: Callable[[], None] | None = None
+        self._restore: asyncio.Future[RestoreResult] | None = None
 
     # The node's side.
 
     def restart(self) -> None:
         """A new runtime process starts: forget the former one's state."""
         self.state = RuntimeState.STARTED
-        self._poll = None
+        self._poll = self._resume = self._restore = None
         self._init = self._loop.create_future()
 
     async def wait_init(self) -> InitResult:
-        """None when the runtime asked for its first event; otherwise what ended its init."""
+        """None when the runtime asked for its first event, or to be restored; otherwise what ended its init."""
         return await asyncio.shield(self._init)
+
+    @property
+    def awaits_restore(self) -> bool:
+        """Whether the runtime has been initialised for a snapshot, and waits to be restored."""
+        return self.state is RuntimeState.RESTORE_READY
+
+    def restore(self) -> asyncio.Future[RestoreResult]:
+        """Let a runtime that `awaits_restore` go on. The result is None when it asks for its first event."""
+        assert self.awaits_restore
+        self._restore = self._loop.create_future()
+        self._go_on()
+        return self._restore
 
     def offer(self, event: Event) -> asyncio.Future[Answer]:
         """Give the runtime its next event, at once or when it asks; the future is the answer."""
@@ -143,6 +193,7 @@ class Exchange:
         self._event = None
         self._request_id = None
         self._answer = None
+        self._detach()
 
     @property
     def has_undelivered_event(self) -> bool:
@@ -152,21 +203,27 @@ class Exchange:
     def ended(self, end: RuntimeEnded) -> None:
         """The runtime's process is gone: whoever waits for it is told."""
         self.state = RuntimeState.EXITED
-        self._poll = None
+        self._poll = self._resume = None
         if not self._init.done():
             self._init.set_result(end)
+        self._restored(end)
         self._settle(end)
 
     # The runtime's side; each returns the HTTP answer.
 
     def next(self, poll: Callable[[Event], None]) -> Reply | None:
         """The runtime wants its next event. `poll` is called with it, now or later; a Reply is a refusal."""
+        if self.state is RuntimeState.RESPONDING:
+            # Node.js's client asks as soon as its stream's end is on its way, on another connection.
+            self._poll = poll
+            return None
         refused = self._move(RuntimeState.READY)
         if refused is not None:
             return refused
         self._poll = poll
         if not self._init.done():
             self._init.set_result(None)
+        self._restored(None)
         if self._event is not None:
             event, self._event = self._event, None
             self._deliver(event)
@@ -189,19 +246,54 @@ class Exchange:
         if refused is not None:
             return refused
         if payload is None:
-            self._settle(ResponseTooLarge())
-            return _TOO_LARGE
-        self._settle(Responded(payload, content_type))
+            self._settle(ResponseTooLarge(self.response_bytes_max))
+            return _too_large(self.response_bytes_max)
+        if self._sink is not None:
+            stream = ResponseStream(self._sink, content_type, _go_on_with_nothing)
+            stream.write(payload)
+            self._settle(Streamed(stream.size_bytes, stream.duration_ms))
+        else:
+            self._settle(Responded(payload, content_type))
         return ACCEPTED
 
-    def fail(self, request_id: str, payload: bytes, error_type: str) -> Reply:
+    def open_stream(self, request_id: str, content_type: str, go_on: Callable[[], None]) -> ResponseStream | None:
+        """The runtime begins a streamed response. None: it is to be gathered and handed to `respond`, either because
+        nobody wants it piece by piece, or to be refused. `go_on` is the sink's word that it wants more."""
+        if self._sink is None or request_id != self._request_id or self.state is not RuntimeState.RUNNING:
+            return None
+        self.state = RuntimeState.RESPONDING
+        self._request_id = None
+        self._stream = ResponseStream(self._sink, content_type, go_on)
+        return self._stream
+
+    def close_stream(self, stream: ResponseStream, failure: Failed | None) -> Reply:
+        """The streamed response is complete; `failure` is what its trailers say went wrong in its middle."""
+        if stream is not self._stream:
+            return _INVALID_REQUEST_ID
+        self.state = RuntimeState.RESPONSE_SENT if self._poll is None else RuntimeState.READY
+        if failure is not None:
+            self._settle(failure)
+        elif stream.is_too_large:
+            self._settle(ResponseTooLarge(stream.bytes_max))
+            return _too_large(stream.bytes_max)
+        else:
+            self._settle(Streamed(stream.size_bytes, stream.duration_ms))
+        return ACCEPTED
+
+    def break_stream(self, stream: ResponseStream) -> None:
+        """The connection ended in the middle of the response. The caller is told when it is known why."""
+        if stream is self._stream:
+            self._detach()
+            self._loop.call_later(END_HEARD_WITHIN_S, self._truncate, self._answer)
+
+    def fail(self, request_id: str, payload: bytes, error_type: str, xray_cause: bytes = b"") -> Reply:
         """The runtime posts an error for the present event."""
         if request_id != self._request_id:
             return self._wrong_request("InvocationErrorResponse")
         refused = self._move(RuntimeState.RESPONSE_SENT)
         if refused is not None:
             return refused
-        self._settle(Failed(payload, error_type))
+        self._settle(Failed(payload, error_type, xray_cause))
         return ACCEPTED
 
     def fail_init(self, payload: bytes, error_type: str) -> Reply:
@@ -213,10 +305,46 @@ class Exchange:
             self._init.set_result(Failed(payload, error_type))
         return ACCEPTED
 
+    def restore_next(self, resume: Callable[[], None]) -> Reply | None:
+        """The runtime is ready for a snapshot. `resume` is called when it is restored; a Reply is a refusal."""
+        refused = self._move(RuntimeState.RESTORE_READY)
+        if refused is not None:
+            return refused
+        self._resume = resume
+        if not self._init.done():
+            self._init.set_result(None)
+        if self._restore is not None:  # it lost the connection on which it waited
+            self._go_on()
+        return None
+
+    def forget_resume(self, resume: Callable[[], None]) -> None:
+        """The connection on which the runtime waited is gone."""
+        if self._resume is resume:
+            self._resume = None
+
+    def fail_restore(self, payload: bytes, error_type: str) -> Reply:
+        """What was to be done after the restore failed; the runtime is to exit now."""
+        refused = self._move(RuntimeState.RESTORE_ERROR)
+        if refused is not None:
+            return refused
+        self._restored(Failed(payload, error_type))
+        return ACCEPTED
+
+    def _go_on(self) -> None:
+        if self._resume is not None:
+            self.state = RuntimeState.RESTORING
+            resume, self._resume = self._resume, None
+            resume()
+
+    def _restored(self, result: RestoreResult) -> None:
+        if self._restore is not None and not self._restore.done():
+            self._restore.set_result(result)
+
     def _deliver(self, event: Event) -> None:
         assert self._poll is not None
         self.state = RuntimeState.RUNNING
         self._request_id = event.request_id
+        self._sink = event.sink
         poll, self._poll = self._poll, None
         poll(event)
 
@@ -242,5 +370,24 @@ class Exchange:
     def _settle(self, answer: Answer) -> None:
         waiting, self._answer = self._answer, None
         self._request_id = None
+        self._detach()
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
+
+    def _truncate(self, broken: asyncio.Future[Answer] | None) -> None:
+        if broken is not None and broken is self._answer:
+            self._settle(Truncated())
+
+    def _detach(self) -> None:
+        self._sink = None
+        if self._stream is not None:
+            self._stream.detach()
+            self._stream = None
+
+
+def _too_large(bytes_max: int) -> Reply:
+    return refusal(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({bytes_max} bytes).")
+
+
+def _go_on_with_nothing() -> None:
+    """A response that came in one piece has no more."""

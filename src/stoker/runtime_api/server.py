@@ -15,11 +15,16 @@ from urllib.parse import unquote
 
 import httptools
 
-from stoker.limits import RESPONSE_PAYLOAD_BYTES_MAX
-from stoker.runtime_api.exchange import Event, Exchange, Reply, refusal
+from stoker.runtime_api.credentials import CREDENTIALS_PATH, Credentials
+from stoker.runtime_api.exchange import Event, Exchange, Failed, Reply, RuntimeState, refusal
+from stoker.runtime_api.streaming import ResponseStream
 
 CONNECTIONS_MAX = 128
 HEAD_BYTES_MAX = 1024 * 1024
+# A request for the next event may overtake the end of the response before it, which is on another connection. Looked at
+# so many times again, so much later, it finds what was sent before it; whatever else would be refused, is.
+OVERTAKING_LOOKS = 2
+OVERTAKING_S = 0.025
 _PREFIX = "/2018-06-01/"
 _INVOCATION = "runtime/invocation/"
 _REASONS = {
@@ -32,13 +37,17 @@ _REASONS = {
     413: "Request Entity Too Large",
 }
 _NOT_FOUND = Reply(404, b"404 page not found\n")
+_RESTORED = Reply(200, b"")
+_TRUNCATED = refusal(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 
 
 class RuntimeApi:
     """Serves one environment's Exchange on its sandbox's listening socket."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, credentials: Credentials | None = None) -> None:
+        """With `credentials` the environment is initialised for snapshots: only then are there routes for restoring."""
         self.exchange = exchange
+        self.credentials = credentials
         self._connections: set[RuntimeConnection] = set()
         self._server: asyncio.Server | None = None
 
@@ -74,8 +83,12 @@ class RuntimeConnection(asyncio.Protocol):
         self._transport: Any = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting_poll: Callable[[Event], None] | None = None
+        self._waiting_restore: Callable[[], None] | None = None
         # The client said `Connection: close` (RFC 9112, 9.6).
         self._is_last = False
+        # Why nothing is read at present: answers that the runtime does not fetch, a response that its caller does not.
+        self._has_unread_answers = False
+        self._has_unread_response = False
         self._begin()
 
     def _begin(self) -> None:
@@ -84,6 +97,7 @@ class RuntimeConnection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._headers: dict[bytes, bytes] = {}
+        self._stream: ResponseStream | None = None
 
     # asyncio.Protocol
 
@@ -96,13 +110,38 @@ class RuntimeConnection(asyncio.Protocol):
         self._api.forget(self)
         if self._waiting_poll is not None:
             self._api.exchange.forget_poll(self._waiting_poll)
+        if self._waiting_restore is not None:
+            self._api.exchange.forget_resume(self._waiting_restore)
+        if self._stream is not None:
+            self._api.exchange.break_stream(self._stream)
+
+    def eof_received(self) -> None:
+        """Nothing more will come; what has not come by now is missing. The connection closes once this is said."""
+        if self._url:
+            self._write(_TRUNCATED)
 
     def pause_writing(self) -> None:
         """Whoever does not read its answers is not listened to any longer, or they would fill the node's memory."""
-        self._transport.pause_reading()
+        self._has_unread_answers = True
+        self._read_or_wait()
 
     def resume_writing(self) -> None:
-        self._transport.resume_reading()
+        self._has_unread_answers = False
+        self._read_or_wait()
+
+    def _go_on(self) -> None:
+        """The caller of a streamed response has read what there was."""
+        if self._has_unread_response:
+            self._has_unread_response = False
+            self._read_or_wait()
+
+    def _read_or_wait(self) -> None:
+        if self._transport.is_closing():
+            return
+        if self._has_unread_answers or self._has_unread_response:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)
@@ -132,24 +171,31 @@ class RuntimeConnection(asyncio.Protocol):
         # libcurl, on which AWS's clients rest, waits for this before it sends a large body.
         if self._headers.get(b"expect", b"").lower() == b"100-continue":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._response_mode() == "streaming" and self._waiting_poll is None:
+            self._stream = self._open_stream()
 
     def on_body(self, body: bytes) -> None:
         # Counted from here on are the trailers.
         self._head_bytes = 0
+        if self._stream is not None:
+            if not self._stream.write(body):
+                self._has_unread_response = True
+                self._read_or_wait()
+            return
         self._body_bytes += len(body)
-        if self._body_bytes <= RESPONSE_PAYLOAD_BYTES_MAX:
+        if self._body_bytes <= self._api.exchange.response_bytes_max:
             self._body.append(body)
         else:
             # Read on, so that the runtime gets to hear the refusal, but keep nothing.
             self._body = [b""]
 
     def on_message_complete(self) -> None:
-        if self._waiting_poll is not None:
-            # An answer to this request would be taken for the event that the one before still waits for.
+        if self._waiting_poll is not None or self._waiting_restore is not None:
+            # An answer to this request would be taken for what the one before still waits for.
             self.abort()
             return
         self._is_last = not self._parser.should_keep_alive()
-        reply = self._dispatch()
+        reply = self._dispatch() if self._stream is None else self._close_stream(self._stream)
         if reply is not None:
             self._write(reply)
         self._begin()
@@ -158,46 +204,106 @@ class RuntimeConnection(asyncio.Protocol):
 
     def _dispatch(self) -> Reply | None:
         method = self._parser.get_method()
-        path = self._url.decode("latin-1").partition("?")[0]
-        if not path.startswith(_PREFIX):
-            return _NOT_FOUND
-        path = path[len(_PREFIX) :]
+        path = self._path()
         if path == "runtime/invocation/next":
             return self._next() if method == b"GET" else _method_not_allowed()
         if path == "ping":
             return Reply(200, b"pong")
-        if path.startswith(_INVOCATION):
-            request_id, _, what = path[len(_INVOCATION) :].rpartition("/")
-            if what in ("response", "error"):
-                return self._answer(unquote(request_id), what) if method == b"POST" else _method_not_allowed()
+        request_id, what = _answered(path)
+        if what in ("response", "error"):
+            return self._answer(request_id, what) if method == b"POST" else _method_not_allowed()
         if path == "runtime/init/error":
             return self._init_error() if method == b"POST" else _method_not_allowed()
+        return _NOT_FOUND if self._api.credentials is None else self._of_snapshot(method, path, self._api.credentials)
+
+    def _of_snapshot(self, method: bytes, path: str, credentials: Credentials) -> Reply | None:
+        """The operations that only environments made for snapshots have."""
+        if path == "runtime/restore/next":
+            return self._restore_next() if method == b"GET" else _method_not_allowed()
+        if path == "runtime/restore/error":
+            return self._restore_error() if method == b"POST" else _method_not_allowed()
+        if self._url.partition(b"?")[0] == CREDENTIALS_PATH.encode() and method == b"GET":
+            return credentials.answer(self._headers.get(b"authorization", b"")) or _NOT_FOUND
         return _NOT_FOUND
+
+    def _restore_next(self) -> Reply | None:
+        self._waiting_restore = self._send_restored
+        refused = self._api.exchange.restore_next(self._waiting_restore)
+        if refused is not None:
+            self._waiting_restore = None
+        return refused
+
+    def _send_restored(self) -> None:
+        self._waiting_restore = None
+        self._write(_RESTORED)
+
+    def _restore_error(self) -> Reply:
+        return self._api.exchange.fail_restore(b"".join(self._body), self._error_type())
 
     def _next(self) -> Reply | None:
         self._waiting_poll = self._send_event
-        refused = self._api.exchange.next(self._waiting_poll)
+        if self._api.exchange.state is RuntimeState.RUNNING:
+            self._look_again(OVERTAKING_LOOKS)
+            return None
+        return self._asked_next(self._waiting_poll)
+
+    def _asked_next(self, poll: Callable[[Event], None]) -> Reply | None:
+        refused = self._api.exchange.next(poll)
         if refused is not None:
             self._waiting_poll = None
         return refused
 
+    def _look_again(self, looks: int) -> None:
+        asyncio.get_running_loop().call_later(OVERTAKING_S, self._next_late, looks - 1)
+
+    def _next_late(self, looks: int) -> None:
+        if self._waiting_poll is None or self._transport.is_closing():
+            return
+        if looks and self._api.exchange.state is RuntimeState.RUNNING:
+            self._look_again(looks)
+        elif (refused := self._asked_next(self._waiting_poll)) is not None:
+            self._write(refused)
+
     def _answer(self, request_id: str, what: str) -> Reply:
-        is_whole = self._body_bytes <= RESPONSE_PAYLOAD_BYTES_MAX
+        is_whole = self._body_bytes <= self._api.exchange.response_bytes_max
         payload = b"".join(self._body) if is_whole else None
         if what == "error":
-            return self._api.exchange.fail(request_id, payload or b"", self._error_type())
-        broken = self._headers.get(b"lambda-runtime-function-error-body")
+            cause = self._headers.get(b"lambda-runtime-function-xray-error-cause", b"")
+            return self._api.exchange.fail(request_id, payload or b"", self._error_type(), cause)
+        broken = self._failure_in_trailers()
         if broken is not None:
-            return self._api.exchange.fail(request_id, _decoded(broken), self._error_type())
-        return self._api.exchange.respond(
-            request_id,
-            payload,
-            self._headers.get(b"content-type", b"").decode("latin-1"),
-            self._headers.get(b"lambda-runtime-function-response-mode", b"").decode("latin-1"),
-        )
+            return self._api.exchange.fail(request_id, broken.payload, broken.error_type)
+        return self._api.exchange.respond(request_id, payload, self._content_type(), self._response_mode())
+
+    def _open_stream(self) -> ResponseStream | None:
+        request_id, what = _answered(self._path())
+        if what != "response" or self._parser.get_method() != b"POST":
+            return None
+        return self._api.exchange.open_stream(request_id, self._content_type(), self._go_on)
+
+    def _close_stream(self, stream: ResponseStream) -> Reply:
+        # The rest of it waits in the sink; the runtime's next request shall not wait with it.
+        self._go_on()
+        return self._api.exchange.close_stream(stream, self._failure_in_trailers())
 
     def _init_error(self) -> Reply:
         return self._api.exchange.fail_init(b"".join(self._body), self._error_type())
+
+    def _failure_in_trailers(self) -> Failed | None:
+        """What went wrong in the middle of a response (reference: runtime side, 2.4)."""
+        document = self._headers.get(b"lambda-runtime-function-error-body")
+        return None if document is None else Failed(_decoded(document), self._error_type())
+
+    def _path(self) -> str:
+        """What is asked for, without the prefix; "" for what does not have it."""
+        path = self._url.decode("latin-1").partition("?")[0]
+        return path[len(_PREFIX) :] if path.startswith(_PREFIX) else ""
+
+    def _content_type(self) -> str:
+        return self._headers.get(b"content-type", b"").decode("latin-1")
+
+    def _response_mode(self) -> str:
+        return self._headers.get(b"lambda-runtime-function-response-mode", b"").decode("latin-1")
 
     def _error_type(self) -> str:
         return self._headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
@@ -220,6 +326,14 @@ class RuntimeConnection(asyncio.Protocol):
             )
         if self._is_last:
             self._transport.close()
+
+
+def _answered(path: str) -> tuple[str, str]:
+    """The request id in `invocation/…/response` and its like, and what follows it; "" and "" for other paths."""
+    if not path.startswith(_INVOCATION):
+        return "", ""
+    request_id, _, what = path[len(_INVOCATION) :].rpartition("/")
+    return unquote(request_id), what
 
 
 def _decoded(trailer: bytes) -> bytes:

@@ -16,7 +16,9 @@ class RuntimeBuild:
     runtime adds to the platform's variables (reference: runtime side, 3.1). `host_interpreter`, `host_command` and
     `host_environment` are the same with the host's paths, for plain isolation. `can_fork` says whether a zygote may
     hold it. `version` is INIT_START's text, for example "python:3.12.v1"; `client` names AWS's runtime client and its
-    version, for example "awslambdaric 4.2.2".
+    version, for example "awslambdaric 4.2.2". `root` is, of a container image only, the file system that becomes the
+    sandbox's own, with mount points in it (`images/roots.py`); nothing else then comes from the host, and `version` is
+    empty.
     """
 
     name: str
@@ -33,6 +35,7 @@ class RuntimeBuild:
     environment: Mapping[str, str] = field(default_factory=dict)
     host_environment: Mapping[str, str] = field(default_factory=dict)
     client: str = ""
+    root: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

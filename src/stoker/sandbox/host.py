@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from stoker.sandbox.cgroup_hierarchies import unified_parent, usable_unified_controllers
 from stoker.sandbox.host_remedies import Lack, controller_lack, isolation_lack, memory_note
+from stoker.sandbox.network.host_support import network_lack
 
 PROBE = Path(__file__).parent / "host_probe.py"
 PROBE_LIMIT_S = 1.5
@@ -81,6 +82,8 @@ def examine() -> HostReport:
     lacks = [isolation_lack(missing, is_root)] if missing else []
     lacks += [controller_lack(name, groups.version, is_root) for name in CONTROLLERS if name not in groups.controllers]
     lacks += memory_note(groups.version)
+    no_way_out = network_lack()
+    lacks += [no_way_out] if no_way_out is not None else []
     return HostReport(
         kernel=platform.release(),
         machine=platform.machine(),
@@ -89,7 +92,7 @@ def examine() -> HostReport:
         reason=_reason(missing, is_root),
         namespaces=tuple(_namespace(kind, tried, is_root) for kind in NAMESPACE_KINDS),
         control_groups=groups,
-        features=tuple(_features(tried, is_root)),
+        features=(*_features(tried, is_root), _way_out(no_way_out)),
         lacks=tuple(lacks),
     )
 
@@ -160,6 +163,10 @@ def _features(tried: Mapping[str, int], is_root: bool) -> Iterator[Feature]:
 def _feature(name: str, what: str, tried: Mapping[str, int]) -> Feature:
     is_available = tried.get(what) == 0
     return Feature(name, is_available, "" if is_available else _refusal(tried, what))
+
+
+def _way_out(lack: Lack | None) -> Feature:
+    return Feature("internet and VPC", lack is None, "" if lack is None else f"missing: {lack.what}")
 
 
 def examine_control_groups() -> ControlGroupSupport:

@@ -45,7 +45,9 @@ def send(connection: socket.socket, message: dict[str, Any], descriptors: list[i
     ancillary = []
     if descriptors:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-    connection.sendmsg([json.dumps(message).encode()], ancillary)
+    # As short as can be: a message has to fit into the socket's buffer, and a function's variables may be 128 KiB.
+    data = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
+    connection.sendmsg([data], ancillary)
 
 
 def step_error(message: dict[str, Any]) -> SandboxError:

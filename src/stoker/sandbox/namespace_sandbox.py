@@ -6,18 +6,28 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from stoker.sandbox import launcher_process as lp
 from stoker.sandbox.cgroup import Cgroup
-from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec
+from stoker.sandbox.sandbox import (
+    SANDBOX,
+    Exit,
+    FileSystemError,
+    OnExit,
+    ProcessSpec,
+    SandboxError,
+    SandboxSpec,
+)
 
 log = logging.getLogger("stoker.sandbox")
 
 RUNTIME_API_PORT = 9001
 RUNTIME_API = f"169.254.100.1:{RUNTIME_API_PORT}"
+AWS_ENDPOINT_PORT = 4566
+AWS_ENDPOINT = f"http://169.254.100.1:{AWS_ENDPOINT_PORT}"
 # How long after its end a sandbox's groups may stay busy; the pauses in which to look add up to two seconds.
 REMOVE_PAUSES_S = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -41,6 +51,8 @@ class NamespaceSandbox:
         self.runtime_api = RUNTIME_API
         self.task_directory = "/var/task"
         self.listener: socket.socket = socket.socket()
+        self.datagrams: int | None = None
+        self.aws_endpoint: socket.socket | None = None
         self.launcher: lp.LauncherProcess | None = None
         self._group = group
         self._control = control
@@ -51,7 +63,7 @@ class NamespaceSandbox:
         self._peak_seen_mb = 0
         loop = asyncio.get_running_loop()
         self._prepared: asyncio.Future[None] = loop.create_future()
-        self._ready: asyncio.Future[None] = loop.create_future()
+        self._ready: asyncio.Future[list[int]] = loop.create_future()
         self._reset_done: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[None] = loop.create_future()
         self._is_killed = False
@@ -73,13 +85,20 @@ class NamespaceSandbox:
         """Until all is done that no function is needed for. Raises SandboxError."""
         await self._prepared
 
-    async def complete(self, order: dict[str, Any], spec: SandboxSpec, on_exit: OnExit) -> None:
-        """Make it the sandbox of one function and start its first process. Raises SandboxError, OSError."""
+    async def complete(
+        self, order: dict[str, Any], spec: SandboxSpec, on_exit: OnExit, descriptors: Sequence[int] = ()
+    ) -> list[int]:
+        """Make it the sandbox of one function and start its first process.
+
+        `descriptors` are of its file systems; the caller closes these, and those that come back. Raises SandboxError,
+        FileSystemError, OSError.
+        """
         self._on_exit = on_exit
         self._group.limit_memory(spec.memory_mb, spec.tmp_mb)
-        self._order(order)
-        await self._ready
+        self._order(order, descriptors)
+        kept = await self._ready
         self._group.watch_memory(self._out_of_memory)
+        return kept
 
     def start(self, process: ProcessSpec) -> None:
         self._order(order_to_start(process))
@@ -153,11 +172,11 @@ class NamespaceSandbox:
         elif not self._gone.done():
             self._closed()
 
-    def _order(self, message: dict[str, Any]) -> None:
+    def _order(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         if self._gone.done():
             raise SandboxError("the sandbox has ended")
         try:
-            lp.send(self._control, message)
+            lp.send(self._control, message, list(descriptors))
         except OSError as error:
             raise SandboxError(f"the sandbox cannot be reached: {error.strerror}") from None
 
@@ -181,13 +200,20 @@ class NamespaceSandbox:
                 self.listener.close()
                 self.listener = socket.socket(fileno=descriptors[0])
                 self.listener.setblocking(False)
+                self.datagrams = descriptors[-1]
+                os.set_blocking(self.datagrams, False)
+                self.aws_endpoint = socket.socket(fileno=descriptors[1])
+                self.aws_endpoint.setblocking(False)
                 if not self._prepared.done():
                     self._prepared.set_result(None)
             case "ready":
-                if not self._ready.done():
-                    self._ready.set_result(None)
+                if self._ready.done():  # nobody waited so long
+                    for descriptor in descriptors:
+                        os.close(descriptor)
+                else:
+                    self._ready.set_result(descriptors)
             case "failed":
-                self._fail(str(lp.step_error(message)))
+                self._fail(str(lp.step_error(message)), FileSystemError if message["is_file_system"] else SandboxError)
             case "exit":
                 self._on_exit(_exit_of(message["name"], message["status"]))
             case "reset":
@@ -226,6 +252,8 @@ class NamespaceSandbox:
         loop.remove_reader(self._control.fileno())
         self._control.close()
         self.listener.close()
+        if self.aws_endpoint is not None:
+            self.aws_endpoint.close()
         if self._pidfd >= 0:
             loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
@@ -233,16 +261,18 @@ class NamespaceSandbox:
         self._gone.set_result(None)
         self._on_exit(Exit(SANDBOX, None, signal.SIGKILL))
 
-    def _fail(self, text: str) -> None:
+    def _fail(self, text: str, kind: type[SandboxError] = SandboxError) -> None:
         """Tell whoever waits for something that will not come."""
         for future in (self._prepared, self._ready, self._reset_done):
             if future is not None and not future.done():
-                future.set_exception(SandboxError(text))
+                future.set_exception(kind(text))
                 future.exception()  # perhaps nobody waits
 
     def close_output(self) -> None:
         """For a sandbox whose output nobody reads."""
         os.close(self.output)
+        if self.datagrams is not None:
+            os.close(self.datagrams)
 
 
 def _ignore_exit(end: Exit) -> None:

@@ -8,20 +8,33 @@ import itertools
 import logging
 import os
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stoker.limits import Limits
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox import cgroup_hierarchies as hierarchies
 from stoker.sandbox import launcher_process as lp
 from stoker.sandbox.cgroup import Cgroup
-from stoker.sandbox.namespace_sandbox import RUNTIME_API, RUNTIME_API_PORT, NamespaceSandbox, order_to_start
-from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, LAUNCHER, root_recipe
+from stoker.sandbox.file_systems import Directories, OpenedDirectories
+from stoker.sandbox.image_launchers import ImageLaunchers
+from stoker.sandbox.namespace_sandbox import (
+    AWS_ENDPOINT_PORT,
+    RUNTIME_API,
+    RUNTIME_API_PORT,
+    NamespaceSandbox,
+    order_to_start,
+)
+from stoker.sandbox.network.networks import Networks
+from stoker.sandbox.network.records import ISOLATED, Lease, Network
+from stoker.sandbox.network.resolvers import resolv_conf
+from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, LAUNCHER, RESOLV_CONF, root_recipe
 from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec
 
 log = logging.getLogger("stoker.sandbox")
 
-PROCESSES_MAX = 1024
 MAKE_LIMIT_S = 20.0
 # Above what systemd hands out to containers, below 2^31 (systemd, UIDS-GIDS): no user of the host has these.
 UID_FIRST = 0x70000000
@@ -31,10 +44,22 @@ MB = 1024 * 1024
 # How many sandboxes of a runtime wait, made ahead; and how long after one was taken the next is made.
 BLANKS = 2
 REFILL_AFTER_S = 0.03
+# For how many combinations of runtime and network with a way out some wait; those that were wanted last.
+KINDS_AHEAD_MAX = 16
 NODES_MAX = 4000
 
 _CLIENT = ["awslambdaric", "awslambdaric.bootstrap", "awslambdaric.__main__", "http.client", "json", "decimal"]
 _LIBRARIES = ["boto3", "botocore.session", "botocore.client", "boto3.session", "urllib3", "s3transfer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What sandboxes that wait for a function differ in. `fork`: made by a zygote."""
+
+    runtime: str
+    fork: bool
+    network: Network
+    build: RuntimeBuild = field(compare=False)
 
 
 class NamespaceSandboxes:
@@ -42,25 +67,44 @@ class NamespaceSandboxes:
 
     isolation = "strict"
 
-    def __init__(self, data: Path, code: Path) -> None:
-        """`data`: the node's directory, which also names its control groups; `code`: where packages are unpacked."""
+    def __init__(
+        self,
+        data: Path,
+        code: Path,
+        networks: Networks | None = None,
+        *,
+        limits: Limits,
+        directories: Sequence[Path] = (),
+    ) -> None:
+        """`data`: the node's directory, which also names its control groups; `code`: where packages are unpacked.
+
+        `networks`: the ways out of a sandbox; None where there are none. `directories`: those of the host that
+        sandboxes can be given.
+        """
+        self._limits = limits
         self._mountpoint = data / "run" / "root"
         self._code = code
         digest = hashlib.sha256(str(data.resolve()).encode()).hexdigest()
         self._group_name = f"stoker-{digest[:12]}"
         self._uid_first = UID_FIRST + int(digest[:8], 16) % NODES_MAX * UIDS_PER_NODE
         self._is_privileged = os.geteuid() == 0
+        self._directories = Directories(directories, is_privileged=self._is_privileged)
         self._hierarchies = hierarchies.NO_HIERARCHIES
         self._launchers: dict[tuple[str, bool], asyncio.Task[lp.LauncherProcess]] = {}
         self._sandboxes: set[NamespaceSandbox] = set()
-        self._blanks: dict[tuple[str, bool], list[NamespaceSandbox]] = {}
-        self._refilling: dict[tuple[str, bool], asyncio.Task[None]] = {}
+        self._networks = networks
+        self._lease_numbers: dict[str, int] = {}
+        self._blanks: dict[Kind, list[NamespaceSandbox]] = {}
+        self._refilling: dict[Kind, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
         self._free_slots: list[int] = []
         self._slots_used = 0
+        self._image_launchers = ImageLaunchers(self._end_if_unused)
 
     async def __aenter__(self) -> "NamespaceSandboxes":
         self._mountpoint.mkdir(parents=True, exist_ok=True)
+        if self._networks is not None:
+            self._networks.on_ended(self._network_ended)
         self._hierarchies = hierarchies.find_hierarchies(self._group_name)
         swept = await asyncio.to_thread(hierarchies.sweep, self._hierarchies)
         if swept:
@@ -68,6 +112,7 @@ class NamespaceSandboxes:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._image_launchers.close()
         for refill in list(self._refilling.values()):
             refill.cancel()
             await asyncio.gather(refill, return_exceptions=True)
@@ -78,55 +123,77 @@ class NamespaceSandboxes:
         for task in self._launchers.values():
             with contextlib.suppress(SandboxError):
                 await (await task).close()
+        if self._networks is not None:
+            await self._networks.close()
+        self._directories.close()
         hierarchies.remove_node_group(self._hierarchies)
 
-    async def prepare(self, build: RuntimeBuild, *, fork: bool) -> None:
+    async def prepare(self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED) -> None:
         """Start the runtime's launcher, and make the first sandboxes ahead."""
+        if not self._image_launchers.may_prepare(build):
+            return
+        self._image_launchers.used(build)
         await self._launcher(build, fork)
-        self._refill(build, fork)
+        self._refill(Kind(build.name, fork, network, build))
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> NamespaceSandbox:
-        sandbox = self._take_blank(spec.build, first.fork) or await self._blank(spec.build, first.fork)
+        kind = Kind(spec.build.name, first.fork, spec.network, spec.build)
+        self._image_launchers.used(spec.build)
+        sandbox = self._take_blank(kind) or await self._blank(kind)
         try:
             async with asyncio.timeout(MAKE_LIMIT_S):
-                await sandbox.complete(self._order(spec, first, sandbox.slot), spec, on_exit)
+                opened = await self._opened(spec, sandbox.slot)
+                try:
+                    order = self._order(spec, first, sandbox.slot) | {"file_systems": opened.orders}
+                    kept = await sandbox.complete(order, spec, on_exit, opened.descriptors)
+                    self._directories.keep(opened, kept)
+                finally:
+                    opened.close()
         except BaseException as error:
             await self._discard(sandbox)
             raise _as_sandbox_error(error) from error
-        self._refill(spec.build, first.fork)
+        self._refill(kind)
         return sandbox
 
     # Blanks: sandboxes made ahead, up to the point where the function's own directories and limits come in.
 
-    def _take_blank(self, build: RuntimeBuild, fork: bool) -> NamespaceSandbox | None:
-        blanks = self._blanks.get((build.name, fork), [])
+    def _take_blank(self, kind: Kind) -> NamespaceSandbox | None:
+        blanks = self._blanks.get(kind, [])
         sandbox = next((blank for blank in reversed(blanks) if blank.is_alive), None)
         if sandbox is not None:
             blanks.remove(sandbox)
         return sandbox
 
-    async def _blank(self, build: RuntimeBuild, fork: bool) -> NamespaceSandbox:
+    async def _blank(self, kind: Kind) -> NamespaceSandbox:
         """A new one. It takes tens of milliseconds where control groups v1 are: the kernel waits for all processors
         when a process joins a group (decision 0020)."""
         try:
-            return await self._made_blank(await self._launcher(build, fork))
+            return await self._made_blank(await self._launcher(kind.build, kind.fork), kind.network)
         except OSError as error:
             raise _as_sandbox_error(error) from error
 
-    async def _made_blank(self, launcher: lp.LauncherProcess) -> NamespaceSandbox:
+    async def _made_blank(self, launcher: lp.LauncherProcess, network: Network) -> NamespaceSandbox:
+        lease = await self._lease(network)
         slot = self._take_slot()
         name = f"{slot}-{next(self._numbers)}"
-        group = Cgroup(self._hierarchies, name, PROCESSES_MAX)
+        group = Cgroup(self._hierarchies, name, self._limits.processes_max)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, writer = _pipe()
         writers = [writer]
         sandbox = NamespaceSandbox(name, slot, group, ours, output, self._release)
         self._sandboxes.add(sandbox)
+        if lease is not None:
+            self._lease_numbers[name] = lease.number
         try:
             try:
                 attach, is_v2 = group.attach_descriptors()
                 writers += attach
-                order = {"id": name, "cgroup_v2": is_v2, "hostname": HOSTNAME, "ports": [RUNTIME_API_PORT]}
+                ports = [RUNTIME_API_PORT, AWS_ENDPOINT_PORT]
+                order = {"id": name, "cgroup_v2": is_v2, "hostname": HOSTNAME, "ports": ports}
+                order["has_network"] = not network.is_isolated
+                if lease is not None:
+                    # The last one: that is how the launcher knows it.
+                    writers.append(lease.descriptor)
                 pid, pidfd = await launcher.make(order, [theirs.fileno(), *writers])
             finally:
                 theirs.close()
@@ -140,26 +207,42 @@ class NamespaceSandboxes:
             raise _as_sandbox_error(error) from error
         return sandbox
 
-    def _refill(self, build: RuntimeBuild, fork: bool) -> None:
-        key = (build.name, fork)
-        if key not in self._refilling:
-            task = asyncio.get_running_loop().create_task(self._refilled(build, fork), name=f"blanks of {build.name}")
-            self._refilling[key] = task
-            task.add_done_callback(lambda _: self._refilling.pop(key, None))
+    async def _lease(self, network: Network) -> Lease | None:
+        if network.is_isolated:
+            return None
+        if self._networks is None:
+            raise SandboxError(f"this node has no network of kind {network.kind}. See: stoker doctor")
+        return await self._networks.lease(network)
 
-    async def _refilled(self, build: RuntimeBuild, fork: bool) -> None:
+    def _refill(self, kind: Kind) -> None:
+        if kind not in self._refilling:
+            work = self._refilled(kind)
+            task = asyncio.get_running_loop().create_task(work, name=f"blanks of {kind.runtime}")
+            self._refilling[kind] = task
+            task.add_done_callback(lambda _: self._refilling.pop(kind, None))
+
+    async def _refilled(self, kind: Kind) -> None:
         # Not at once: the function that took the last one is just starting.
         await asyncio.sleep(REFILL_AFTER_S)
-        blanks = self._blanks.setdefault((build.name, fork), [])
+        # The kind that was wanted last stands last.
+        blanks = self._blanks[kind] = self._blanks.pop(kind, [])
         # Those that ended by themselves, with their launcher for one, still hold groups, a pipe and a slot.
         for blank in [blank for blank in blanks if not blank.is_alive]:
             blanks.remove(blank)
             await self._discard(blank)
         try:
             while len(blanks) < BLANKS:
-                blanks.append(await self._blank(build, fork))
+                blanks.append(await self._blank(kind))
         except SandboxError as error:
-            log.warning("no sandbox could be made ahead for %s: %s", build.name, error)
+            log.warning("no sandbox could be made ahead for %s: %s", kind.runtime, error)
+        await self._forget_old_kinds()
+
+    async def _forget_old_kinds(self) -> None:
+        """Networks are as many as there are combinations of subnets and security groups: not all can wait."""
+        connected = [kind for kind in self._blanks if not kind.network.is_isolated]
+        for kind in [kind for kind in connected[:-KINDS_AHEAD_MAX] if kind not in self._refilling]:
+            for blank in self._blanks.pop(kind):
+                await self._discard(blank)
 
     async def _discard(self, sandbox: NamespaceSandbox) -> None:
         sandbox.abandon()
@@ -170,6 +253,16 @@ class NamespaceSandboxes:
         if sandbox in self._sandboxes:
             self._sandboxes.discard(sandbox)
             heapq.heappush(self._free_slots, sandbox.slot)
+            number = self._lease_numbers.pop(sandbox.name, None)
+            if number is not None and self._networks is not None:
+                self._networks.release(number)
+            self._image_launchers.released(sandbox.launcher)
+
+    def _network_ended(self) -> None:
+        """A new program would give their addresses to others."""
+        for sandbox in self._sandboxes:
+            if sandbox.name in self._lease_numbers:
+                sandbox.kill()
 
     def _take_slot(self) -> int:
         if self._free_slots:
@@ -177,15 +270,33 @@ class NamespaceSandboxes:
         self._slots_used += 1
         return self._slots_used - 1
 
+    async def _opened(self, spec: SandboxSpec, slot: int) -> OpenedDirectories:
+        if not spec.directories:
+            return OpenedDirectories()
+        # In a thread: a file system may be far away.
+        work = asyncio.to_thread(self._directories.opened, spec.directories, self._uid_first + slot)
+        opening = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_opened)
+            raise
+
     def _order(self, spec: SandboxSpec, first: ProcessSpec, slot: int) -> dict[str, Any]:
-        binds = [[f"{CODE}/{spec.task.relative_to(self._code)}", "/var/task"]]
+        binds = []
+        if spec.task is not None:
+            binds.append([f"{CODE}/{spec.task.relative_to(self._code)}", "/var/task"])
         if spec.opt is not None:
             binds.append([f"{CODE}/{spec.opt.relative_to(self._code)}", "/opt"])
+        if not spec.network.is_isolated:
+            binds.append([RESOLV_CONF, "/etc/resolv.conf"])
         return {
             "binds": binds,
-            "hidden": [CODE, LAUNCHER],
+            "hidden": ([CODE, LAUNCHER] if spec.build.root is None else []) + self._directories.hidden,
             "tmp_bytes": spec.tmp_mb * MB,
             "outside_uid": self._uid_first + slot,
+            "files_max": self._limits.file_descriptors_max,
+            "processes_max": self._limits.processes_max,
             "start": order_to_start(first),
         }
 
@@ -212,10 +323,32 @@ class NamespaceSandboxes:
                 "environment": {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API},
                 "preload": {"client": _CLIENT, "libraries": _LIBRARIES},
             }
-        recipe = root_recipe(build, self._mountpoint, self._code)
-        return await lp.LauncherProcess.start(
+        nameservers = self._networks.declared.nameservers if self._networks is not None else ()
+        recipe = root_recipe(build, self._mountpoint, self._code, resolv_conf(nameservers))
+        recipe["steps"] += self._directories.steps
+        launcher = await lp.LauncherProcess.start(
             {"root": recipe, "is_privileged": self._is_privileged, "zygote": zygote}, self._launcher_ended
         )
+        self._image_launchers.started(build, launcher)
+        return launcher
+
+    async def _end_if_unused(self, build: RuntimeBuild) -> None:
+        """End an image's launcher if nothing runs in it but sandboxes that wait."""
+        waiting = {blank for kind, blanks in self._blanks.items() if kind.runtime == build.name for blank in blanks}
+        task = self._launchers.get((build.name, False))
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return
+        launcher = task.result()
+        if any(sandbox.launcher is launcher for sandbox in self._sandboxes - waiting):
+            return
+        del self._launchers[build.name, False]
+        for kind in [kind for kind in self._blanks if kind.runtime == build.name]:
+            if (refill := self._refilling.get(kind)) is not None:
+                refill.cancel()
+                await asyncio.gather(refill, return_exceptions=True)
+            for blank in self._blanks.pop(kind):
+                await self._discard(blank)
+        await launcher.close()
 
     def _launcher_ended(self, launcher: lp.LauncherProcess) -> None:
         """The kernel ends a dead launcher's sandboxes, but not frozen ones (cgroup v1): see to all of them."""
@@ -226,6 +359,12 @@ class NamespaceSandboxes:
 
 def _has_ended(task: asyncio.Task[lp.LauncherProcess]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None or not task.result().is_alive)
+
+
+def _close_opened(opening: asyncio.Future[OpenedDirectories]) -> None:
+    """Nobody waits any longer for what was to be opened."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _as_sandbox_error(error: BaseException) -> BaseException:

@@ -15,8 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stoker.runtimes.records import RuntimeBuild
+from stoker.sandbox.network.records import ISOLATED, Network
 from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec
 
+DAEMON_ADDRESS = "169.254.100.1:2000"  # where the variables say that X-Ray's daemon is; here that is another place
+CREDENTIALS_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"  # at the Runtime API, which has another port here
 # Only what a process cannot do without: the node's own variables are not the function's business.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -25,6 +28,9 @@ class PlainSandbox:
     """A process group."""
 
     def __init__(self, spec: SandboxSpec, directory: Path, on_exit: OnExit) -> None:
+        """Raises SandboxError: a container image needs a root of its own."""
+        if spec.task is None:
+            raise SandboxError("container images do not run with isolation 'plain'")
         self.name = spec.name
         self._spec = spec
         self._directory = directory
@@ -37,6 +43,12 @@ class PlainSandbox:
         directory.mkdir(parents=True)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.setblocking(False)
+        self.aws_endpoint: socket.socket | None = None
+        daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        daemon.bind(("127.0.0.1", 0))
+        daemon.setblocking(False)
+        self._daemon_port = str(daemon.getsockname()[1])
+        self.datagrams: int | None = daemon.detach()
         self.runtime_api = f"127.0.0.1:{self.listener.getsockname()[1]}"
         self.task_directory = str(spec.task)
         self.output, self._writer = os.pipe2(os.O_CLOEXEC)
@@ -70,7 +82,14 @@ class PlainSandbox:
             "TMPDIR": str(self._directory),
             "AWS_LAMBDA_RUNTIME_API": self.runtime_api,
         }
+        if CREDENTIALS_URI in environment:
+            path = environment[CREDENTIALS_URI].removeprefix("http://").partition("/")[2]
+            environment[CREDENTIALS_URI] = f"http://{self.runtime_api}/{path}"
         environment["PWD"] = environment["LAMBDA_TASK_ROOT"] = self.task_directory
+        if environment.get("AWS_XRAY_DAEMON_ADDRESS") == DAEMON_ADDRESS:  # and not the customer's own
+            environment["AWS_XRAY_DAEMON_ADDRESS"] = f"127.0.0.1:{self._daemon_port}"
+        environment["_AWS_XRAY_DAEMON_ADDRESS"] = "127.0.0.1"
+        environment["_AWS_XRAY_DAEMON_PORT"] = self._daemon_port
         if "_LAMBDA_TELEMETRY_LOG_FD" in environment:
             environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(self._writer)
         return environment
@@ -167,10 +186,15 @@ class PlainSandboxes:
         for sandbox in self._sandboxes:
             await sandbox.wait_closed()
 
-    async def prepare(self, build: RuntimeBuild, *, fork: bool) -> None:
+    async def prepare(self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED) -> None:
         """A process needs nothing ahead."""
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> PlainSandbox:
+        """It has the host's network, whatever `spec` says, but for subnets: a promise to keep something out."""
+        if spec.network.kind == "vpc":
+            raise SandboxError("isolation 'plain' has no VpcConfig: a function has the host's network")
+        if spec.directories:
+            raise SandboxError("isolation 'plain' mounts nothing: FileSystemConfigs need a sandbox")
         self._sandboxes = {sandbox for sandbox in self._sandboxes if not sandbox._closed.done()}
         sandbox = PlainSandbox(spec, self._directory / spec.name, on_exit)
         self._sandboxes.add(sandbox)
@@ -178,5 +202,7 @@ class PlainSandboxes:
             sandbox.start(first)
         except SandboxError:
             sandbox.kill()
+            if sandbox.datagrams is not None:
+                os.close(sandbox.datagrams)
             raise
         return sandbox

@@ -12,6 +12,8 @@ from stoker.runtimes.records import RuntimeBuild
 HIDDEN = "/run/stoker"
 CODE = f"{HIDDEN}/code"
 LAUNCHER = f"{HIDDEN}/launcher"
+# What sandboxes with a way out get as /etc/resolv.conf; that of the others is empty.
+RESOLV_CONF = f"{HIDDEN}/resolv.conf"
 
 # Reference: runtime side, 3.1 (the slash after /usr/bin is AWS's).
 BASE_ENVIRONMENT = {
@@ -60,8 +62,13 @@ _SYMLINKS = {
 ZYGOTE_SCRIPT = "import sys\nfrom launcher.serve import serve_as_zygote\nserve_as_zygote(sys.argv[1:])\n"
 
 
-def root_recipe(build: RuntimeBuild, mountpoint: Path, code: Path) -> dict[str, Any]:
-    """The order's "root" for the launcher of `build`; `code` is the directory under which all packages lie."""
+def root_recipe(build: RuntimeBuild, mountpoint: Path, code: Path, resolv_conf: str = "") -> dict[str, Any]:
+    """The order's "root" for the launcher of `build`; `code` is the directory under which all packages lie.
+
+    `resolv_conf` is for sandboxes that have a way out.
+    """
+    if build.root is not None:
+        return _image_recipe(build.root, mountpoint, resolv_conf)
     steps: list[list[str]] = [["directory", path] for path in ("/proc", "/tmp", "/var/task", "/opt", "/mnt", "/home")]  # noqa: S108
     # The dynamic linker of a zygote remembers for all its children that a directory of LD_LIBRARY_PATH is not there
     # (glibc, elf/dl-load.c), so those of packages and layers are there, empty, before anything is mounted over them.
@@ -75,7 +82,16 @@ def root_recipe(build: RuntimeBuild, mountpoint: Path, code: Path) -> dict[str, 
     steps.append(["bind", str(code), CODE])
     steps.append(["bind", str(Path(__file__).parent / "launcher"), LAUNCHER])
     steps.append(["file", f"{HIDDEN}/zygote.py", ZYGOTE_SCRIPT])
-    return {"mountpoint": str(mountpoint), "steps": steps}
+    steps.append(["file", RESOLV_CONF, resolv_conf])
+    return {"mountpoint": str(mountpoint), "base": None, "writable": [], "steps": steps}
+
+
+def _image_recipe(root: Path, mountpoint: Path, resolv_conf: str) -> dict[str, Any]:
+    """An image's own file system, with the devices and the few files that are not its business."""
+    steps = [["device", f"/dev/{name}"] for name in _DEVICES]
+    steps += [["symlink", target, path] for path, target in _SYMLINKS.items() if path.startswith("/dev/")]
+    steps.append(["file", RESOLV_CONF, resolv_conf])
+    return {"mountpoint": str(mountpoint), "base": str(root), "writable": ["/dev", HIDDEN], "steps": steps}
 
 
 def _host_system() -> list[list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stoker.runtimes.records import RuntimeBuild
+from stoker.sandbox.network.records import ISOLATED, Network
 
 RUNTIME = "runtime"
 SANDBOX = "sandbox"
@@ -20,20 +21,37 @@ class SandboxError(Exception):
     """A sandbox could not be made or is gone; the text names the step that failed."""
 
 
+class FileSystemError(SandboxError):
+    """A directory of the host that a sandbox shall see cannot be mounted."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostDirectory:
+    """A directory of the host, with what is mounted in it, that is seen at `target` (`/mnt/…`) and can be written.
+
+    `source` is absolute and without symbolic links: none is followed.
+    """
+
+    source: Path
+    target: str
+
+
 @dataclass(frozen=True, slots=True)
 class SandboxSpec:
     """Everything that making a sandbox takes.
 
-    `task` becomes /var/task, `opt` /opt (None: empty). `memory_mb` limits the processes and `tmp_mb` /tmp; the two do
-    not share. `name` is unique on this node and safe as a file name.
+    `task` becomes /var/task (None: the image brings its own), `opt` /opt (None: empty). `memory_mb` limits the
+    processes and `tmp_mb` /tmp; the two do not share. `name` is unique on this node and safe as a file name.
     """
 
     name: str
     build: RuntimeBuild
-    task: Path
+    task: Path | None
     opt: Path | None
     memory_mb: int
     tmp_mb: int
+    network: Network = ISOLATED
+    directories: tuple[HostDirectory, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +83,16 @@ class Sandbox(Protocol):
 
     `output` is the node's end of the one pipe into which its processes print (standard output, standard error and the
     framed log share it, so that their order is kept): a non-blocking descriptor that whoever reads it closes.
+    `datagrams` is the X-Ray daemon's socket inside the sandbox: such a descriptor, too.
+    `aws_endpoint` listens inside at the address that functions find in AWS_ENDPOINT_URL; None where they share the
+    host's loopback and can call the node itself.
     """
 
     name: str
     listener: socket.socket
+    aws_endpoint: socket.socket | None
     output: int
+    datagrams: int | None
     runtime_api: str
     task_directory: str
 
@@ -113,11 +136,11 @@ class SandboxMaker(Protocol):
 
     async def __aexit__(self, *_: object) -> None: ...
 
-    async def prepare(self, build: RuntimeBuild, *, fork: bool) -> None:
-        """Do ahead what the first sandbox of a runtime needs. Raises SandboxError; doing it twice is fine."""
+    async def prepare(self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED) -> None:
+        """Do ahead what the first sandbox of a runtime and network needs. Raises SandboxError; twice is fine."""
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> Sandbox:
-        """A new sandbox with its first process started. Raises SandboxError.
+        """A new sandbox with its first process started. Raises SandboxError, FileSystemError.
 
         `on_exit` is called for each process that ends, and once with the name SANDBOX when the sandbox itself is gone.
         """

@@ -8,6 +8,7 @@ import pytest
 
 from stoker.errors import InvalidParameterValueException
 from stoker.lambda_model.service import load_lambda
+from stoker.limits import Limits
 from tests.functions.conftest import StartNode
 from tests.functions.node import ARN, OTHER_APP, Node
 
@@ -270,7 +271,7 @@ async def test_what_is_provisioned_is_taken_from_the_reservation(node: Node) -> 
 
 async def test_nought_breaks_the_model() -> None:
     # control plane, 1.1
-    operation = load_lambda().operations["PutProvisionedConcurrencyConfig"]
+    operation = load_lambda(Limits()).operations["PutProvisionedConcurrencyConfig"]
     with pytest.raises(Exception, match=r"Value '0' at 'provisionedConcurrentExecutions' failed to satisfy") as raised:
         operation.validate(members("1", 0, "f"))
     assert type(raised.value).__name__ == "ValidationException"

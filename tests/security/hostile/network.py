@@ -1,7 +1,9 @@
 """Functions that try to reach something outside of their sandbox."""
 
 import errno
+import fcntl
 import socket
+import struct
 
 
 def connect(event, context):
@@ -33,3 +35,29 @@ def listeners(event, context):
 
 def interfaces(event, context):
     return [name for _, name in socket.if_nameindex()]
+
+
+def rights(event, context):
+    """What this process may do to its network: its capabilities, and the errors of three tries."""
+    with open("/proc/self/status") as status:
+        effective = next(line.split()[1] for line in status if line.startswith("CapEff:"))
+    return {
+        "capabilities": effective,
+        "raw": _error(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)),
+        "packet": _error(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)),
+        "route": _error(_set_down),
+    }
+
+
+def _error(attempt):
+    try:
+        attempt()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "DONE"
+
+
+def _set_down():
+    """netdevice(7): clear IFF_UP of the sandbox's interface."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh", b"eth0", 0))

@@ -1,6 +1,6 @@
 """Put-, Update-, Get-, Delete- and ListFunctionEventInvokeConfig(s) (reference: control plane, 10).
 
-Put replaces what was configured, Update adds to it. Both are kept for asynchronous invocations.
+Put replaces what was configured, Update adds to it. `async_invocations/` acts on it.
 """
 
 from collections.abc import Mapping

@@ -16,8 +16,9 @@ from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 class PoliciesApi:
     """Resource policies of functions, versions and aliases."""
 
-    def __init__(self, registry: FunctionRegistry) -> None:
+    def __init__(self, registry: FunctionRegistry, policy_bytes_max: int) -> None:
         self._registry = registry
+        self._policy_bytes_max = policy_bytes_max
 
     def operations(self) -> dict[str, Operation]:
         return {
@@ -35,7 +36,9 @@ class PoliciesApi:
         def add(function: Function) -> Function:
             _check_qualifier(function, target)
             statement = requested_statement(call.members)
-            policy = with_statement(_policy(function, target), statement, target.arn, revision_id)
+            policy = with_statement(
+                _policy(function, target), statement, target.arn, revision_id, self._policy_bytes_max
+            )
             return _with_policy(function, target, policy)
 
         missing = ResourceNotFoundException(f"Function not found: {target.function_arn}")

@@ -2,7 +2,6 @@
 
 from uuid import uuid4
 
-from stoker import limits
 from stoker.errors import (
     PolicyLengthExceededException,
     PreconditionFailedException,
@@ -18,7 +17,9 @@ OLD_POLICY = (
 )
 
 
-def with_statement(policy: Policy | None, statement: Statement, resource: str, revision_id: str | None) -> Policy:
+def with_statement(
+    policy: Policy | None, statement: Statement, resource: str, revision_id: str | None, bytes_max: int
+) -> Policy:
     """The policy of `resource` with one statement more; None stands for no policy yet.
 
     Raises PreconditionFailedException, ResourceConflictException and PolicyLengthExceededException.
@@ -27,14 +28,14 @@ def with_statement(policy: Policy | None, statement: Statement, resource: str, r
     statements = policy.statements if policy is not None else ()
     if any(other.sid == statement.sid for other in statements):
         raise ResourceConflictException(
-            "The statement id (s) provided already exists. "
+            f"The statement id ({statement.sid}) provided already exists. "
             "Please provide a new statement id, or remove the existing statement."
         )
     longer = Policy((*statements, statement), str(uuid4()))
     size_bytes = len(policy_text(longer, resource).encode())
-    if size_bytes > limits.POLICY_BYTES_MAX:
+    if size_bytes > bytes_max:
         raise PolicyLengthExceededException(
-            f"The final policy size ({size_bytes}) is bigger than the limit ({limits.POLICY_BYTES_MAX})."
+            f"The final policy size ({size_bytes}) is bigger than the limit ({bytes_max})."
         )
     return longer
 

@@ -29,10 +29,18 @@ from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 class ProvisionedConcurrencyApi:
     """Provisioned concurrency of versions and aliases."""
 
-    def __init__(self, registry: FunctionRegistry, allocations: Allocations, account_limit: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: FunctionRegistry,
+        allocations: Allocations,
+        account_limit: int,
+        unreserved_min: int,
+        clock: Clock,
+    ) -> None:
         self._registry = registry
         self._allocations = allocations
         self._account_limit = account_limit
+        self._unreserved_min = unreserved_min
         self._clock = clock
 
     def operations(self) -> dict[str, Operation]:
@@ -51,7 +59,9 @@ class ProvisionedConcurrencyApi:
             if function.version(qualifier) is None:
                 raise _missing(target)
             neighbours = self._registry.functions_of(target.account_id, target.region)
-            check_capacity(function, qualifier, config.requested, neighbours, self._account_limit)
+            check_capacity(
+                function, qualifier, config.requested, neighbours, self._account_limit, self._unreserved_min
+            )
             check_qualifier(function, qualifier)
             return replace(function, provisioned={**function.provisioned, qualifier: config})
 

@@ -5,18 +5,24 @@ The refusals that speak of the account have no `Type` on the wire (reference: co
 
 from collections.abc import Iterable
 
-from stoker import limits
 from stoker.errors import InvalidParameterValueException, ResourceConflictException
 from stoker.functions.aliases.records import Alias
 from stoker.functions.records import LATEST, Function
 from stoker.functions.reserved_concurrency import provisioned_total, reserved_total
 
 UNPUBLISHED = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+# In the form of AWS's other refusals of that kind: the reference has no text.
+NOT_WITH_SNAP_START = "Provisioned Concurrency is not supported for SnapStart enabled functions."
 ALREADY_PROVISIONED = "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
 
 
 def check_capacity(
-    function: Function, qualifier: str, requested: int, functions: Iterable[Function], account_limit: int
+    function: Function,
+    qualifier: str,
+    requested: int,
+    functions: Iterable[Function],
+    account_limit: int,
+    unreserved_min: int,
 ) -> None:
     """Raise InvalidParameterValueException if `requested` for `qualifier` is more than there is to take.
 
@@ -31,7 +37,7 @@ def check_capacity(
             )
         return  # it is taken from the reservation
     unreserved = account_limit - reserved_total(other for other in functions if other.key != function.key)
-    minimum = min(limits.UNRESERVED_CONCURRENCY_MIN, account_limit)
+    minimum = min(unreserved_min, account_limit)
     if total > unreserved:
         raise InvalidParameterValueException(
             "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency "
@@ -53,6 +59,7 @@ def check_qualifier(function: Function, qualifier: str) -> None:
     """
     alias = function.aliases.get(qualifier)
     if alias is None:
+        _check_snap_start(function, (qualifier,))
         provisioned = [alias for name, alias in function.aliases.items() if name in function.provisioned]
         if any(qualifier in other.versions for other in provisioned):
             raise ResourceConflictException("Version is pointed by a Provisioned Concurrency alias")
@@ -70,3 +77,10 @@ def check_alias(function: Function, alias: Alias) -> None:
         raise InvalidParameterValueException(UNPUBLISHED)
     if any(number in function.provisioned for number in alias.versions):
         raise ResourceConflictException(ALREADY_PROVISIONED)
+    _check_snap_start(function, alias.versions)
+
+
+def _check_snap_start(function: Function, numbers: Iterable[str]) -> None:
+    published = function.published
+    if any(number in published and published[number].is_snap_started for number in numbers):
+        raise InvalidParameterValueException(NOT_WITH_SNAP_START)

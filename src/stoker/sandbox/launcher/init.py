@@ -19,25 +19,27 @@ import socket
 import struct
 from typing import Any
 
-from . import runtime, seccomp
+from . import file_systems, runtime, seccomp
 from . import syscalls as sc
-from .messages import MESSAGE_BYTES_MAX, send
+from .messages import MESSAGE_BYTES_MAX, close_all, receive, send
 
-# Which descriptor of a spec is which.
+# Which descriptor of a spec is which. The last one is a network namespace if the sandbox has a network.
 CONTROL, OUTPUT, CGROUP = range(3)
 
 INSIDE_UID, INSIDE_GID = 993, 990  # sbx_user1051, as on AWS
 LINK_LOCAL_ADDRESS = "169.254.100.1"
-FILES_MAX = 1024
-PROCESSES_MAX = 1024
+DAEMON_PORT = 2000
+RUNTIME_API_PORT = 9001
 _SIOCSIFADDR, _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8916, 0x8913, 0x8914, 1
 # Readable by root only, or not at all, in any case; masked so that a slip elsewhere does not matter.
 _MASKED_FILES = ("kcore", "keys", "sysrq-trigger", "timer_list")
 _READ_ONLY_DIRECTORIES = ("sys", "irq", "bus", "fs")
 
 
-def namespaces() -> int:
-    return sc.CLONE_NEWNS | sc.CLONE_NEWPID | sc.CLONE_NEWNET | sc.CLONE_NEWIPC | sc.CLONE_NEWUTS
+def namespaces(spec: dict[str, Any]) -> int:
+    """Those that a sandbox is made with. One that has a network joins a namespace that was made for it."""
+    network = 0 if spec["has_network"] else sc.CLONE_NEWNET
+    return sc.CLONE_NEWNS | sc.CLONE_NEWPID | sc.CLONE_NEWIPC | sc.CLONE_NEWUTS | network
 
 
 def run(spec: dict[str, Any], descriptors: list[int], is_privileged: bool, zygote: runtime.Zygote | None) -> None:
@@ -45,25 +47,32 @@ def run(spec: dict[str, Any], descriptors: list[int], is_privileged: bool, zygot
     status = 1
     try:
         control = socket.socket(fileno=descriptors[CONTROL])
+        network = descriptors.pop() if spec["has_network"] else None
         try:
-            listeners = _prepare(spec, descriptors)
+            listeners = _prepare(spec, descriptors, network)
+            # The last one is the X-Ray daemon's.
+            listeners.append(_daemon())
             send(control, {"event": "prepared"}, [listener.fileno() for listener in listeners])
             for listener in listeners:
                 listener.close()
-            data = control.recv(MESSAGE_BYTES_MAX)
-            if data:
-                order = json.loads(data)
-                _complete(order, is_privileged)
-                send(control, {"event": "ready"})
+            order, directories = receive(control)
+            if order is not None:
+                kept = _complete(order, directories, is_privileged)
+                send(control, {"event": "ready"}, kept)
+                close_all(kept)
                 _Init(control, descriptors, zygote).serve(order["start"])
             status = 0
         except OSError as error:
-            send(control, {"event": "failed", "step": str(error.strerror), "errno": error.errno})
+            is_mount = isinstance(error, file_systems.MountFailedError)
+            send(
+                control,
+                {"event": "failed", "step": str(error.strerror), "errno": error.errno, "is_file_system": is_mount},
+            )
     finally:
         os._exit(status)
 
 
-def _prepare(spec: dict[str, Any], descriptors: list[int]) -> list[socket.socket]:
+def _prepare(spec: dict[str, Any], descriptors: list[int], network: int | None) -> list[socket.socket]:
     step = ""
     try:
         step = "1. control groups"  # from here on, all that this process touches is on the sandbox's account
@@ -72,14 +81,17 @@ def _prepare(spec: dict[str, Any], descriptors: list[int]) -> list[socket.socket
         # Seen from inside, these groups are the roots: /proc/self/cgroup tells nothing of the host's.
         sc.unshare(sc.CLONE_NEWCGROUP)
         step = "2. descriptors"  # nothing of the launcher's stays open
-        _keep_only(descriptors[:CGROUP])
+        _keep_only(descriptors[:CGROUP] + ([] if network is None else [network]))
         # This process ends with the launcher; the change of identity in step 7 makes the kernel forget it.
         sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
         step = "3. /proc"
         _mount_proc()
         # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell.
         _write("/proc/self/oom_score_adj", "0")
-        step = "4. network"  # loopback only, and our listeners on it
+        step = "4. network"  # loopback only, or what the node has made ahead; and our listeners on it
+        if network is not None:
+            sc.setns(network, sc.CLONE_NEWNET)
+            os.close(network)
         listeners = _listen(spec["ports"])
         step = "5. host name"
         socket.sethostname(spec["hostname"])
@@ -88,19 +100,24 @@ def _prepare(spec: dict[str, Any], descriptors: list[int]) -> list[socket.socket
     return listeners
 
 
-def _complete(order: dict[str, Any], is_privileged: bool) -> None:
+def _complete(order: dict[str, Any], directories: list[int], is_privileged: bool) -> list[int]:
+    """`directories` are the function's file systems, opened by the node; the answer is what it may keep of them."""
     step = ""
     try:
         step = "6. the function's directories"
+        kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"])
         _mount_function(order, is_privileged)
         step = "7. limits and identity"
-        _limit()
+        _limit(order["files_max"], order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged)
         step = "8. filter"  # after it this process can only do what the function can
         sc.prctl(sc.PR_SET_NO_NEW_PRIVS, 1)
         sc.install_seccomp(seccomp.program())
+    except file_systems.MountFailedError:
+        raise
     except OSError as error:
         raise OSError(error.errno, f"{step}: {error}") from error
+    return kept
 
 
 def _write(path: str, text: str) -> None:
@@ -153,10 +170,23 @@ def _listen(ports: list[int]) -> list[socket.socket]:
     for port in ports:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((LINK_LOCAL_ADDRESS, port))
+        address = LINK_LOCAL_ADDRESS
+        if port == RUNTIME_API_PORT:
+            # Also at 127.0.0.1, the only kind of address from which AWS's SDKs fetch credentials by plain HTTP; bound to
+            # the loopback device, so that nobody beyond this sandbox reaches it (socket(7), SO_BINDTODEVICE).
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+            address = "0.0.0.0"  # noqa: S104
+        listener.bind((address, port))
         listener.listen(128)
         listeners.append(listener)
     return listeners
+
+
+def _daemon() -> socket.socket:
+    """Where X-Ray's SDKs send their segments: datagrams, which the node reads."""
+    daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    daemon.bind((LINK_LOCAL_ADDRESS, DAEMON_PORT))
+    return daemon
 
 
 def _set_address(interface: socket.socket, label: bytes, address: str) -> None:
@@ -165,9 +195,9 @@ def _set_address(interface: socket.socket, label: bytes, address: str) -> None:
     fcntl.ioctl(interface, _SIOCSIFADDR, request)
 
 
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES_MAX, FILES_MAX))
-    resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES_MAX, PROCESSES_MAX))
+def _limit(files_max: int, processes_max: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
+    resource.setrlimit(resource.RLIMIT_NPROC, (processes_max, processes_max))
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
     # AWS allows cores of 10 GB; ours would go to a program of the host's choosing, outside the sandbox.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,4 +1,4 @@
-"""A runtime's root directory, built once when its launcher starts and inherited by every sandbox of that runtime.
+"""A runtime's (or an image's) root directory, built once when its launcher starts, inherited by every sandbox of it.
 
 The recipe comes from the node (`sandbox/recipe.py`); this file only carries it out, in the recipe's order, inside a
 mount namespace of its own, and then makes the result the root of this process.
@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from . import file_systems
 from . import syscalls as sc
 
 _READ_ONLY = sc.MS_RDONLY | sc.MS_NOSUID | sc.MS_NODEV
@@ -18,7 +19,9 @@ _READ_ONLY = sc.MS_RDONLY | sc.MS_NOSUID | sc.MS_NODEV
 def enter(recipe: dict[str, Any], is_privileged: bool) -> None:
     """Build the root and pivot into it. Raises OSError naming the step.
 
-    `recipe`: {"mountpoint": empty directory, "steps": [[kind, ...], ...]} with the kinds of `_STEPS` below.
+    `recipe`: {"mountpoint": empty directory, "base": the directory to begin with or None for an empty one, "writable":
+    directories of the base that are to be covered by empty ones, which the steps may fill, "steps": [[kind, ...], ...]}
+    with the kinds of `_STEPS` below.
     """
     namespaces = sc.CLONE_NEWNS if is_privileged else sc.CLONE_NEWNS | sc.CLONE_NEWUSER
     uid, gid = os.getuid(), os.getgid()
@@ -28,7 +31,14 @@ def enter(recipe: dict[str, Any], is_privileged: bool) -> None:
     # Nothing mounted here may show on the host.
     sc.mount("none", "/", "", sc.MS_REC | sc.MS_PRIVATE)
     root: str = recipe["mountpoint"]
-    sc.mount("stoker", root, "tmpfs", sc.MS_NOSUID, "mode=0755,size=16m")
+    writable: list[str] = recipe["writable"]
+    if recipe["base"] is None:
+        sc.mount("stoker", root, "tmpfs", sc.MS_NOSUID, "mode=0755,size=16m")
+    else:
+        sc.mount(recipe["base"], root, "", sc.MS_BIND)
+        sc.make_read_only(root)
+    for path in writable:
+        sc.mount("stoker", root + path, "tmpfs", sc.MS_NOSUID, "mode=0755,size=1m")
     if not is_privileged:
         # The kernel lets a user namespace mount a new /proc only where an unmasked one is already to be seen.
         _directory(root, "/run/stoker/proc")
@@ -36,7 +46,8 @@ def enter(recipe: dict[str, Any], is_privileged: bool) -> None:
     for kind, *arguments in recipe["steps"]:
         _STEPS[kind](root, *arguments)
     _pivot(root)
-    sc.mount("none", "/", "", sc.MS_REMOUNT | sc.MS_BIND | sc.MS_RDONLY | sc.MS_NOSUID)
+    for path in [*writable, *(["/"] if recipe["base"] is None else [])]:
+        sc.mount("none", path, "", sc.MS_REMOUNT | sc.MS_BIND | sc.MS_RDONLY | sc.MS_NOSUID)
 
 
 def _map_to_root(uid: int, gid: int) -> None:
@@ -93,6 +104,7 @@ _STEPS: dict[str, Callable[..., None]] = {
     "file": _file,
     "symlink": _symlink,
     "hide": _hide,
+    "lend": lambda root, *sources: file_systems.lend(root, list(sources)),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import importlib
 import os
 import resource
 import signal
@@ -46,6 +47,9 @@ class Zygote:
             os.environ.setdefault("LC_CTYPE", self._locale)
         self._search_customer_first()
         self._forget_overridden()
+        if environment.get("AWS_LAMBDA_LOG_FORMAT") or environment.get("AWS_LAMBDA_LOG_LEVEL"):
+            # AWS's client reads these when it is imported, which was before there was a function.
+            importlib.reload(sys.modules["awslambdaric.bootstrap"])
         # Not the function's business.
         for name in [name for name in sys.modules if name.partition(".")[0] == "launcher"]:
             del sys.modules[name]
@@ -84,10 +88,13 @@ class Zygote:
 def run(order: dict[str, Any], output: int, zygote: Zygote | None) -> None:
     """Never returns. `output` becomes standard output, standard error and the framed log.
 
-    `order`: {"name", "argv", "environment", "directory", "handler", "fork": bool}.
+    `order`: {"name", "argv", "environment", "directory", "handler", "fork": bool}. Without `argv` there is nothing to
+    become.
     """
     status = 1
     try:
+        if not order["argv"]:
+            os._exit(0)
         _prepare(order["directory"], output)
         if order["fork"] and zygote is not None:
             # As a fresh interpreter has them.

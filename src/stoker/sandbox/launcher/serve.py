@@ -70,7 +70,7 @@ def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | N
         if spec is None:
             return
         try:
-            pid, pidfd = sc.clone3(init.namespaces(), descriptors[init.CGROUP] if spec["cgroup_v2"] else -1)
+            pid, pidfd = sc.clone3(init.namespaces(spec), descriptors[init.CGROUP] if spec["cgroup_v2"] else -1)
         except OSError as error:
             close_all(descriptors)
             send(node, {"id": spec["id"], "error": {"step": str(error), "errno": error.errno}})

@@ -1,6 +1,7 @@
 """The system calls that the standard library does not offer (or not on 3.9), each raising OSError with its name.
 
-Sources: clone(2), mount(2), pivot_root(2), prctl(2), capabilities(7), user_namespaces(7).
+Sources: clone(2), mount(2), mount_setattr(2), open_tree(2), move_mount(2), pivot_root(2), prctl(2), capabilities(7),
+user_namespaces(7).
 """
 
 from __future__ import annotations
@@ -44,9 +45,14 @@ CAPABILITY_VERSION_3 = 0x20080522
 CAPABILITY_LAST = 40
 
 _SYSCALL_NUMBERS = {
-    "x86_64": {"pivot_root": 155, "clone3": 435, "mount_setattr": 442},
-    "aarch64": {"pivot_root": 41, "clone3": 435, "mount_setattr": 442},
+    "x86_64": {"pivot_root": 155, "open_tree": 428, "move_mount": 429, "clone3": 435, "mount_setattr": 442},
+    "aarch64": {"pivot_root": 41, "open_tree": 428, "move_mount": 429, "clone3": 435, "mount_setattr": 442},
 }[os.uname().machine]
+_AT_FDCWD = -100
+_AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
+_MOUNT_ATTR_IDMAP = 0x00100000
+_OPEN_TREE_CLONE = 1
+_MOVE_MOUNT_F_EMPTY_PATH = 4
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # PyDLL keeps the interpreter lock across the call: between PyOS_BeforeFork and PyOS_AfterFork_* nothing else may run.
@@ -73,17 +79,45 @@ def make_read_only(target: str) -> None:
 
     mount_setattr(2) only adds flags; a remount would have to repeat those that a user namespace may not clear.
     """
-    number, current_directory, recursive = ctypes.c_long(_SYSCALL_NUMBERS["mount_setattr"]), -100, 0x8000
-    attributes = struct.pack("=4Q", MS_RDONLY | MS_NOSUID | MS_NODEV, 0, 0, 0)
+    _mount_setattr(_AT_FDCWD, target, struct.pack("=4Q", MS_RDONLY | MS_NOSUID | MS_NODEV, 0, 0, 0))
+
+
+def make_harmless(target: str) -> None:
+    """Take set-uid programs and devices out of a mount and all below it, which stay writable."""
+    _mount_setattr(_AT_FDCWD, target, struct.pack("=4Q", MS_NOSUID | MS_NODEV, 0, 0, 0))
+
+
+def map_owners(tree: int, user_namespace: int) -> None:
+    """Let a tree that is attached nowhere show its files' owners as `user_namespace` maps them (the owner on disk is
+    its inside), without set-uid programs and devices. EINVAL: a file system in it cannot do that."""
+    flags = _MOUNT_ATTR_IDMAP | MS_NOSUID | MS_NODEV
+    _mount_setattr(tree, "", struct.pack("=4Q", flags, 0, MS_PRIVATE, user_namespace))
+
+
+def _mount_setattr(directory: int, path: str, attributes: bytes) -> None:
     result = _libc.syscall(
-        number,
-        ctypes.c_int(current_directory),
-        target.encode(),
-        ctypes.c_uint(recursive),
+        ctypes.c_long(_SYSCALL_NUMBERS["mount_setattr"]),
+        ctypes.c_int(directory),
+        path.encode(),
+        ctypes.c_uint(_AT_RECURSIVE | (0 if path else _AT_EMPTY_PATH)),
         attributes,
         ctypes.c_size_t(len(attributes)),
     )
-    _check(result, f"mount_setattr {target}")
+    _check(result, f"mount_setattr {path}".rstrip())
+
+
+def open_tree(directory: int) -> int:
+    """A copy of what is mounted at an open directory, and in it, which is attached nowhere: a descriptor of it."""
+    flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_EMPTY_PATH | _AT_RECURSIVE
+    number = ctypes.c_long(_SYSCALL_NUMBERS["open_tree"])
+    return _check(_libc.syscall(number, ctypes.c_int(directory), b"", ctypes.c_uint(flags)), "open_tree")
+
+
+def attach_tree(tree: int, target: str) -> None:
+    """Mount what `open_tree` gave, in whichever mount namespace that was."""
+    number, flags = ctypes.c_long(_SYSCALL_NUMBERS["move_mount"]), ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH)
+    result = _libc.syscall(number, ctypes.c_int(tree), b"", ctypes.c_int(_AT_FDCWD), target.encode(), flags)
+    _check(result, f"move_mount {target}")
 
 
 def umount_detached(target: str) -> None:
@@ -97,6 +131,10 @@ def pivot_root(new_root: str, put_old: str) -> None:
 
 def unshare(flags: int) -> None:
     _check(_libc.unshare(ctypes.c_int(flags)), f"unshare {flags:#x}")
+
+
+def setns(descriptor: int, flags: int) -> None:
+    _check(_libc.setns(ctypes.c_int(descriptor), ctypes.c_int(flags)), f"setns {flags:#x}")
 
 
 def prctl(option: int, argument: int = 0) -> None:

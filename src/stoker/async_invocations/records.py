@@ -1,0 +1,123 @@
+"""What waits in the durable queue, and the changes that are made to it."""
+
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from stoker.functions.records import LATEST, FunctionTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An accepted asynchronous invocation. It keeps its `request_id` through all attempts.
+
+    `trace_id` is `Root=…;Parent=…;Sampled=…`, with the lineage that the caller sent.
+    """
+
+    target: FunctionTarget
+    request_id: str
+    trace_id: str
+    payload: bytes
+    accepted_s: float
+
+    @property
+    def lane(self) -> str:
+        """What it queues for: its function, by its unqualified ARN."""
+        return self.target.function_arn
+
+    @property
+    def due_s(self) -> float:
+        """When it may run for the first time."""
+        return self.accepted_s
+
+    @property
+    def qualifier(self) -> str:
+        """`$LATEST` when the caller named none."""
+        return self.target.qualifier or LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of an event, on its way to one destination (an ARN).
+
+    `body` is the record of the invocation, or for a dead letter the event itself; `function_arn` is qualified.
+    `error_code` and `error_message` are what a dead letter says of the last attempt.
+    """
+
+    destination: str
+    kind: Literal["record", "dead letter"]
+    function_arn: str
+    request_id: str
+    trace_id: str
+    is_success: bool
+    body: bytes
+    ended_s: float
+    error_code: int = 0
+    error_message: str = ""
+
+    @property
+    def lane(self) -> str:
+        """What it queues for: its destination."""
+        return self.destination
+
+    @property
+    def due_s(self) -> float:
+        """When it may be sent for the first time."""
+        return self.ended_s
+
+
+Item = TypeVar("Item", bound=Event | Delivery)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued(Generic[Item]):
+    """An item with its place in the queue.
+
+    `tries` counts the runs of an event, or the times that its destination would not take a delivery; `refusals` the
+    times that it came back because there was no room, or nobody there.
+    """
+
+    id: int
+    item: Item
+    tries: int
+    refusals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Postponement:
+    """An item's new place in the queue."""
+
+    id: int
+    due_s: float
+    tries: int
+    refusals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is written together: all of it or nothing."""
+
+    events: tuple[Event, ...] = ()
+    ended_events: tuple[int, ...] = ()
+    postponed_events: tuple[Postponement, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    ended_deliveries: tuple[int, ...] = ()
+    postponed_deliveries: tuple[Postponement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much of a function waits: events, and since when the first of them (epoch; None if there is none)."""
+
+    events: int
+    oldest_accepted_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """One function's queue: what waits, what runs, and what has been lost since the node started."""
+
+    depth: int
+    oldest_age_s: float
+    in_flight: int
+    dropped: int
+    delivery_failures: int

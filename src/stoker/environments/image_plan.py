@@ -1,0 +1,60 @@
+"""What starting an environment of a container image takes. Source: reference, runtime side, 4.5."""
+
+from collections.abc import Mapping
+
+from stoker.environments.environment import EnvironmentPlan
+from stoker.environments.outcomes import NoBootstrap
+from stoker.environments.variables import Initialization, image_variables
+from stoker.functions.records import FunctionVersion
+from stoker.images.program import NoProgram, Program, find_program
+from stoker.images.store import ImageRoot
+from stoker.runtimes.records import RuntimeBuild
+from stoker.sandbox.namespace_sandbox import RUNTIME_API
+from stoker.sandbox.network.records import ISOLATED, Network
+from stoker.sandbox.sandbox import RUNTIME, HostDirectory, ProcessSpec, SandboxSpec
+
+
+def plan_image_environment(
+    version: FunctionVersion,
+    image: ImageRoot,
+    name: str,
+    log_stream: str,
+    initialization: Initialization = "on-demand",
+    *,
+    aws_endpoint: str = "",
+    network: Network = ISOLATED,
+    directories: tuple[HostDirectory, ...] = (),
+) -> EnvironmentPlan:
+    """`image` is the version's, ready to run; the rest is as for `plan_environment`. Looks at the image's files."""
+    build = _build(image)
+    own = image.settings.environment
+    environment = image_variables(version, own, log_stream, RUNTIME_API, initialization, aws_endpoint)
+    spec = SandboxSpec(name, build, None, None, version.memory_mb, version.ephemeral_storage_mb, network, directories)
+    found = find_program(image.tree, image.settings, version.image_config, environment)
+    match found:
+        case Program():
+            return EnvironmentPlan(name, version, build, spec, _process(found, environment), initialization)
+        case NoProgram(error_type, text):
+            return EnvironmentPlan(name, version, build, spec, None, initialization, NoBootstrap(error_type, text))
+
+
+def _process(program: Program, environment: Mapping[str, str]) -> ProcessSpec:
+    return ProcessSpec(RUNTIME, program.argv, environment, program.directory, handler="", fork=False)
+
+
+def _build(image: ImageRoot) -> RuntimeBuild:
+    """An image in the place of a runtime: it brings everything, and no zygote can hold it."""
+    return RuntimeBuild(
+        name=image.name,
+        language="image",
+        version="",
+        source="the function's container image",
+        lang_dir=None,
+        runtime_dir=None,
+        interpreter=None,
+        command=(),
+        host_interpreter=None,
+        host_command=(),
+        can_fork=False,
+        root=image.tree,
+    )

@@ -1,0 +1,1 @@
+"""Functions that nobody has called for weeks."""

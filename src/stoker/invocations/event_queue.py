@@ -1,0 +1,13 @@
+"""Where asynchronous invocations go, as the operations see it."""
+
+from typing import Protocol
+
+from stoker.invocation import Invocation
+
+
+class EventQueue(Protocol):
+    """Takes invocations whose callers do not wait for a result."""
+
+    async def accept(self, invocation: Invocation) -> None:
+        """Return when it is on disk: from then on it is run, whatever happens to the node."""
+        ...

@@ -1,0 +1,69 @@
+"""When launchers of container images may go: runtimes are a few and their launchers stay, images may be thousands."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from stoker.runtimes.records import RuntimeBuild
+from stoker.sandbox.launcher_process import LauncherProcess
+
+log = logging.getLogger("stoker.sandbox")
+
+# Some time after the last sandbox: a launcher starts in a fraction of a second.
+IDLE_S = 120.0
+# How many may be started before anybody calls: a node that starts may know thousands of images.
+AHEAD_MAX = 8
+
+
+class ImageLaunchers:
+    """Told of every use of a launcher, it calls for the end of those that had none for `IDLE_S`."""
+
+    def __init__(self, end_if_unused: Callable[[RuntimeBuild], Awaitable[None]]) -> None:
+        """`end_if_unused` ends the launcher of a build, unless something still runs in it: its end is a use, too."""
+        self._end_if_unused = end_if_unused
+        self._builds: dict[LauncherProcess, RuntimeBuild] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    def may_prepare(self, build: RuntimeBuild) -> bool:
+        """Whether a launcher of `build` is worth having before it is needed."""
+        return build.root is None or len(self._timers) < AHEAD_MAX
+
+    def started(self, build: RuntimeBuild, launcher: LauncherProcess) -> None:
+        """A launcher of `build` has started; those of runtimes are none of our business."""
+        if build.root is not None:
+            self._builds = {known: image for known, image in self._builds.items() if known.is_alive}
+            self._builds[launcher] = build
+
+    def released(self, launcher: LauncherProcess | None) -> None:
+        """One of its sandboxes is gone."""
+        if launcher is not None and launcher in self._builds:
+            self.used(self._builds[launcher])
+
+    def used(self, build: RuntimeBuild) -> None:
+        """A sandbox of `build` was wanted, or is gone."""
+        if build.root is None or self._is_closed:
+            return
+        if (timer := self._timers.get(build.name)) is not None:
+            timer.cancel()
+        self._timers[build.name] = asyncio.get_running_loop().call_later(IDLE_S, self._is_due, build)
+
+    async def close(self) -> None:
+        """Call for nothing any more, and wait for what was called for."""
+        self._is_closed = True
+        for timer in self._timers.values():
+            timer.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    def _is_due(self, build: RuntimeBuild) -> None:
+        del self._timers[build.name]
+        task = asyncio.get_running_loop().create_task(self._end(build), name=f"end of the launcher of {build.name}")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _end(self, build: RuntimeBuild) -> None:
+        try:
+            await self._end_if_unused(build)
+        except Exception:
+            log.exception("the launcher of %s could not be ended", build.name)

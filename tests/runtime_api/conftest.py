@@ -1,0 +1,25 @@
+"""The Runtime API of one environment, without the environment."""
+
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from stoker.runtime_api.exchange import Exchange
+from stoker.runtime_api.server import RuntimeApi
+
+from .runtime import RESPONSE_BYTES_MAX, Server
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    exchange = Exchange(RESPONSE_BYTES_MAX)
+    api = RuntimeApi(exchange)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    await api.start(listener)
+    server = Server(exchange, listener.getsockname()[1])
+    yield server
+    for client in server.clients:
+        client.writer.close()
+    api.close()
