@@ -51,8 +51,10 @@ _WITHOUT_EFFECT: Mapping[str, str] = {
     "AddPermission": "policies let other accounts invoke; services are not yet asked for theirs",
     "CreateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
     "UpdateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
-    "CreateEventSourceMapping": "only with `Enabled=false`: nothing is polled yet; sources are not looked up",
-    "UpdateEventSourceMapping": "only with `Enabled=false`: nothing is polled yet",
+    "CreateEventSourceMapping": "SQS, Kinesis and DynamoDB Streams are polled; Kafka, Amazon MQ and DocumentDB, and "
+    "`MetricsConfig` and `LoggingConfig`, only with `Enabled=false`; consumers of enhanced fan-out are read as the "
+    "stream behind them",
+    "UpdateEventSourceMapping": "as CreateEventSourceMapping",
     "CreateFunctionUrlConfig": "nothing answers at the URL yet",
     "UpdateFunctionUrlConfig": "nothing answers at the URL yet",
     "PutRuntimeManagementConfig": "a host has one build of each runtime, so `FunctionUpdate` does what `Auto` does and "
@@ -225,7 +227,10 @@ def _logs_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "## Other services"
     yield ""
-    yield "None. A request that is signed for another service answers 501 with that service's name."
+    yield "X-Ray: `PutTraceSegments`, `GetTraceSummaries` and `BatchGetTraces`, from memory ([traces](behaviour.md))."
+    yield ""
+    yield "Everything else that the neighbours have, embedded or elsewhere ([neighbours](neighbours.md)). A service"
+    yield "that nobody has answers 501 with its name."
 
 
 def page(node: Node) -> str:

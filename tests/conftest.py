@@ -140,14 +140,14 @@ def logs_client(platform: Node) -> Any:
 
 
 def zip_of(files: Files) -> bytes:
-    """A package of a folder, or of names and contents (executable if they begin with `#!`)."""
+    """A package of a folder, or of names and contents (scripts and programs are executable)."""
     contents = _folder(files) if isinstance(files, Path) else files
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
             entry = zipfile.ZipInfo(name, (2025, 1, 1, 0, 0, 0))
             data = content.encode() if isinstance(content, str) else content
-            entry.external_attr = (0o755 if data.startswith(b"#!") else 0o644) << 16
+            entry.external_attr = (0o755 if data.startswith((b"#!", b"\x7fELF")) else 0o644) << 16
             archive.writestr(entry, data)
     return buffer.getvalue()
 

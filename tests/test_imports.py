@@ -19,6 +19,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"app"},
+    {"assembly"},
     {"node", "start", "code_sweep"},
     {"event_sources", "async_invocations"},
     {"invocations"},

@@ -278,11 +278,13 @@ def test_a_policy_grows_to_its_limit(limited: Limited) -> None:
 def test_a_mapping_may_have_as_many_filters_as_the_limit_and_no_more(limited: Limited) -> None:
     """Section 14."""
     most, name = limited.limits.filters_max, limited.create()
+    queue = f"q-{uuid.uuid4().hex[:8]}"
+    limited.node.client("sqs").create_queue(QueueName=queue)
 
     def map_with(count: int) -> None:
         limited.client.create_event_source_mapping(
             FunctionName=name,
-            EventSourceArn=f"arn:aws:sqs:us-east-1:000000000000:q-{uuid.uuid4().hex[:8]}",
+            EventSourceArn=f"arn:aws:sqs:us-east-1:000000000000:{queue}",
             Enabled=False,
             FilterCriteria={"Filters": [{"Pattern": "{}"}] * count},
         )

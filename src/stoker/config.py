@@ -40,6 +40,7 @@ class Settings:
     port: int = 4566
     data: Path = Path()
     runtimes_dir: Path = Path()
+    interpreters: Mapping[str, str] = field(default_factory=dict)
     isolation: Isolation = "auto"
     fresh: bool = False
     account_id: str = "000000000000"

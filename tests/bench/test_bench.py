@@ -13,6 +13,7 @@ from tests.bench.conftest import BenchRun, Orphans
 RUN_LIMIT_S = 110.0
 
 
+@pytest.mark.alone
 def test_a_quick_run_measures_everything_and_leaves_nothing(tmp_path: Path, orphans: Orphans) -> None:
     run = BenchRun(tmp_path, "--quick", "--rounds", "1", "--output", "json")
 

@@ -94,3 +94,12 @@ def test_npm_installs_without_what_is_for_development(tmp_path: Path) -> None:
     names = built(directory, tmp_path / "work", "nodejs22.x").namelist()
     assert "node_modules/used/package.json" in names
     assert not [name for name in names if "stale" in name or "tool" in name]
+
+
+def test_gems_that_are_not_beside_the_code_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "Gemfile").write_text("source 'x'\n  gem 'nokogiri'\n")
+    with pytest.raises(CommandError, match="not in vendor/bundle") as refused:
+        build(tmp_path, "ruby3.4", tmp_path / "work", lambda _: None)
+    assert "bundle install" in refused.value.next_step
+    (tmp_path / "vendor" / "bundle").mkdir(parents=True)
+    assert build(tmp_path, "ruby3.4", tmp_path / "work", lambda _: None)

@@ -19,6 +19,8 @@ def write(directory: Path, **files: str) -> Path:
         ({"app__py": ""}, "python"),
         ({"package__json": "{}", "tool__py": ""}, "nodejs20.x"),
         ({"index__mjs": ""}, "nodejs20.x"),
+        ({"app__rb": ""}, "ruby3.4"),
+        ({"Gemfile": "", "x__rb": ""}, "ruby3.4"),
         ({"bootstrap": ""}, "provided.al2023"),
     ],
 )
@@ -43,6 +45,8 @@ def test_the_runtime_is_seen_from_the_files(tmp_path: Path, files: dict[str, str
         ({"app__mjs": "export const lambdaHandler = async () => 1"}, "nodejs22.x", "app.lambdaHandler"),
         ({"index__mjs": "export async function handler(event) {}"}, "nodejs22.x", "index.handler"),
         ({"index__cjs": "module.exports.handler = () => 1"}, "nodejs22.x", "index.handler"),
+        ({"app__rb": "def handler(event:, context:)\nend"}, "ruby3.4", "app.handler"),
+        ({"anything__rb": "def lambda_handler(event:, context:)\nend"}, "ruby3.4", "anything.lambda_handler"),
         ({"bootstrap": ""}, "provided.al2023", "bootstrap"),
     ],
 )

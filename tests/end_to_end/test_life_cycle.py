@@ -78,6 +78,7 @@ def test_nothing_runs_between_invocations_and_all_goes_on_afterwards(
         second_end = end
 
 
+@pytest.mark.alone
 def test_processor_time_follows_memory(lambda_client: Any, deploy: Deploy) -> None:
     """Reference: runtime side, 4: 1,769 MB is one vCPU, so 442 MB is a quarter."""
     whole, quarter = (

@@ -6,7 +6,15 @@ import signal
 import pytest
 
 from stoker.environments.outcomes import Ending, NoBootstrap, Outcome, TimedOut, exit_text, kept_error_type, outcome_of
-from stoker.runtime_api.exchange import Failed, InvalidResponseMode, Responded, ResponseTooLarge, RuntimeEnded
+from stoker.runtime_api.exchange import (
+    Failed,
+    InvalidResponseMode,
+    Responded,
+    ResponseTooLarge,
+    RuntimeEnded,
+    Streamed,
+    Truncated,
+)
 
 
 def platform_body(kind: str, text: str) -> bytes:
@@ -24,6 +32,17 @@ TOO_LARGE = (
     ("ending", "expected"),
     [
         (Responded(b'{"a":1}', "application/json"), Outcome(b'{"a":1}')),
+        (Streamed(1000, 2.5), Outcome(b"", streamed_bytes=1000, streamed_ms=2.5)),
+        (
+            Truncated(),
+            Outcome(
+                platform_body("Runtime.TruncatedResponse", "Response detected as truncated"),
+                is_error=True,
+                needs_reset=True,
+                status="error",
+                error_type="Runtime.TruncatedResponse",
+            ),
+        ),
         (
             Failed(b"any bytes", "Runtime.Custom"),
             Outcome(b"any bytes", is_error=True, status="error", error_type="Runtime.Custom"),

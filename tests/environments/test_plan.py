@@ -83,3 +83,26 @@ def test_without_an_executable_bootstrap_there_is_no_process(tmp_path: Path) -> 
     (tmp_path / "folder" / "bootstrap").mkdir(parents=True)
     for task in (tmp_path / "empty", tmp_path / "folder", bootstrap(tmp_path / "plain", 0o644)):
         assert plan(PROVIDED, task).process is None
+
+
+@pytest.mark.parametrize(("timeout_s", "limit_s"), [(3, 130.0), (131, 131.0), (900, 900.0), (5400, 900.0)])
+def test_an_init_ahead_may_take_longer(tmp_path: Path, timeout_s: int, limit_s: float) -> None:
+    """Reference: runtime side, 5."""
+    version = replace(new_function("f").latest, timeout_s=timeout_s)
+    plans = [
+        plan_environment(version, PYTHON, tmp_path, None, "e1", "stream", kind, fresh=False, on_host=False)
+        for kind in ("on-demand", "provisioned-concurrency", "snap-start")
+    ]
+    assert [plan.init_limit_s for plan in plans] == [10.0, limit_s, limit_s]
+
+
+def test_every_snapshot_has_a_token_of_its_own(tmp_path: Path) -> None:
+    made = [
+        plan_environment(
+            new_function("f").latest, PYTHON, tmp_path, None, "e1", "stream", "snap-start", fresh=False, on_host=False
+        )
+        for _ in range(2)
+    ]
+    assert made[0].credentials_token != made[1].credentials_token
+    assert made[0].process is not None
+    assert made[0].process.environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"] == made[0].credentials_token

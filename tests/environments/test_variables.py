@@ -17,7 +17,7 @@ def version(**environment: str) -> FunctionVersion:
 
 
 def build(language: str) -> RuntimeBuild:
-    name = {"python": "python3.12", "nodejs": "nodejs24.x", "provided": "provided.al2023"}[language]
+    name = {"python": "python3.12", "nodejs": "nodejs24.x", "java": "java21", "provided": "provided.al2023"}[language]
     return RuntimeBuild(name, language, "", "", None, None, None, (), None, (), False)
 
 
@@ -64,6 +64,11 @@ def test_a_custom_runtime_gets_nothing_of_the_managed_ones() -> None:
     assert made()["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.12"
 
 
+def test_no_shell_starts_a_jvm() -> None:
+    assert made().keys() - made("java").keys() == {"PWD", "SHLVL"}
+    assert made("java")["_LAMBDA_TELEMETRY_LOG_FD"] == "62"
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -88,3 +93,25 @@ def test_a_variable_that_is_read_at_the_start_forbids_a_fork(name: str, expected
     assert may_fork(version(**{name: "x"})) is expected
     assert may_fork(version(COLOUR="x"))
     assert may_fork(replace(version(), environment=None))
+
+
+def test_a_snapshot_has_no_keys_and_no_log_in_it() -> None:
+    """Reference, 2.6: credentials are fetched, and each restore has a log stream of its own."""
+    usual = made()
+    snapped = variables(
+        version(AWS_CONTAINER_AUTHORIZATION_TOKEN="mine"),
+        build("python"),
+        "stream",
+        "169.254.100.1:9001",
+        BASE,
+        "snap-start",
+        credentials_token="token",
+    )
+    keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+    logs = {"AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"}
+    assert usual.keys() - snapped.keys() == keys | logs
+    assert {name: snapped[name] for name in snapped.keys() - usual.keys()} == {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9001/2021-04-23/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token",
+    }
+    assert snapped["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from tests.conftest import Node, NodeProcess
 from tests.event_sources.polling import World, world
@@ -14,6 +15,16 @@ def polling_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     yield process.wait_ready()
     assert process.stop() == 0, process.log.read_text()[-4000:]
     assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+
+
+@pytest.fixture(scope="package")
+def elsewhere() -> Iterator[str]:
+    """The URL of a server of SQS and Kinesis that is no part of a node."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 @pytest.fixture

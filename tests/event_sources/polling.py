@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from tests.conftest import Node, deployer
 
 WAIT_LIMIT_S = 30.0
 ACCOUNT = "000000000000"
+OWNER = "123456789012"  # of everything on a server that is no part of a node
 
 # Prints what it was given. A record whose content is in the variable POISON fails: all of its batch, or with REPORTS
 # that record and those that follow.
@@ -137,6 +140,32 @@ def wait(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline_s, f"waited in vain for {what}"
         time.sleep(0.05)
+
+
+def client_of(service: str, url: str) -> Any:
+    """A client of a server that is no part of a node."""
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return boto3.client(service, endpoint_url=url, region_name="us-east-1", **keys)
+
+
+def settings_for(url: str) -> dict[str, str]:
+    """Of a node whose sources are on the server at `url`."""
+    neighbours = json.dumps({"sqs": url, "kinesis": url})
+    return {"STOKER_NEIGHBOURS": neighbours, "STOKER_ISOLATION": "plain", "STOKER_UPDATE_DELAY_S": "0.05"}
+
+
+def deploy_witness(node: Node, path: Path) -> None:
+    """The function `f`, which writes to `path`."""
+    deploy, _ = deployer(node.client("lambda"))
+    environment = {"Variables": {"WITNESS": str(path)}}
+    deploy("f", {"handler.py": WITNESS}, Environment=environment, Timeout=1)
+
+
+def map_elsewhere(node: Node, arn: str, **members: Any) -> None:
+    """Map the function `f`, and return once the mapping is enabled."""
+    client = node.client("lambda")
+    uuid = client.create_event_source_mapping(FunctionName="f", EventSourceArn=arn, **members)["UUID"]
+    wait(lambda: bool(client.get_event_source_mapping(UUID=uuid)["State"] == "Enabled"), "the mapping")
 
 
 def witnessed(path: Path) -> list[str]:

@@ -266,20 +266,66 @@ async def test_provisioned_kafka_has_more_members(node: Node) -> None:
     assert {name: created[name] for name in more} == more
 
 
-async def test_an_enabled_mapping_is_refused_by_name_and_last(node: Node) -> None:
-    """Decision record 16."""
+async def test_an_enabled_mapping_of_what_is_not_polled_is_refused_by_name_and_last(node: Node) -> None:
+    """Decision record 27."""
+    await node.create("g")
+    asked = {"FunctionName": "g", **SELF_MANAGED}
     expected = (
         INVALID,
-        "Stoker does not support reading from Amazon SQS, only mappings with Enabled=false, yet. "
+        "Stoker does not support reading from self-managed Apache Kafka, only mappings with Enabled=false, yet. "
         "See docs/compatibility.md.",
     )
-    await node.create("g")
     for enabled in ({"Enabled": True}, {}):
-        asked = {"FunctionName": "g", "EventSourceArn": SQS} | enabled
-        assert await node.refusal("CreateEventSourceMapping", **asked) == expected
-    created = await create(node, EventSourceArn=SQS)
+        assert await node.refusal("CreateEventSourceMapping", **asked, **enabled) == expected
+    created = await settled(node, (await create(node, **SELF_MANAGED))["UUID"])
     assert await node.refusal("UpdateEventSourceMapping", UUID=created["UUID"], Enabled=True) == expected
     assert await node.call("GetEventSourceMapping", UUID=created["UUID"]) == created
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"EventSourceArn": MSK, "Topics": ["t"], "StartingPosition": "LATEST"},
+        {"EventSourceArn": MQ, "Queues": ["q"], "SourceAccessConfigurations": ACCESS},
+        {
+            "EventSourceArn": DOCUMENTDB,
+            "StartingPosition": "LATEST",
+            "DocumentDBEventSourceConfig": {"DatabaseName": "d"},
+        },
+    ],
+    ids=["MSK", "MQ", "DocumentDB"],
+)
+async def test_brokers_and_documents_are_not_polled(source: dict[str, Any], node: Node) -> None:
+    code, message = await refusal(node, Enabled=True, **source)
+    assert (code, "does not support reading from Amazon" in str(message)) == (INVALID, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MetricsConfig", {"Metrics": ["EventCount"]}), ("LoggingConfig", {"SystemLogLevel": "DEBUG"})],
+)
+async def test_what_would_do_nothing_for_an_enabled_mapping_is_refused_by_name(
+    name: str, value: dict[str, Any], node: Node
+) -> None:
+    refused = (INVALID, f"Stoker does not support {name} of event source mappings yet. See docs/compatibility.md.")
+    kinesis = {"EventSourceArn": KINESIS, "StartingPosition": "LATEST", "Enabled": True}
+    assert await refusal(node, **kinesis, **{name: value}) == refused
+    mapping = await create(node, EventSourceArn=KINESIS, StartingPosition="LATEST", **{name: value})
+    await settled(node, mapping["UUID"])
+    assert await node.refusal("UpdateEventSourceMapping", UUID=mapping["UUID"], Enabled=True) == refused
+
+
+@pytest.mark.parametrize("arn", [SQS, FIFO, KINESIS, DYNAMODB])
+async def test_a_mapping_of_a_queue_or_a_stream_is_enabled_unless_it_is_asked_not_to_be(arn: str, node: Node) -> None:
+    """Section 1.3."""
+    await node.create()
+    position = {} if arn in (SQS, FIFO) else {"StartingPosition": "LATEST"}
+    created = await node.call("CreateEventSourceMapping", FunctionName="f", EventSourceArn=arn, **position)
+    assert created["State"] == "Creating"
+    assert (await settled(node, created["UUID"]))["State"] == "Enabled"
+    disabling = await node.call("UpdateEventSourceMapping", UUID=created["UUID"], Enabled=False)
+    assert disabling["State"] == "Disabling"
+    assert (await settled(node, created["UUID"]))["State"] == "Disabled"
 
 
 async def test_a_duplicate_names_the_mapping_that_is_there(node: Node) -> None:

@@ -1,99 +1,76 @@
 """What a node leaves behind, the next one goes on with. The sources outlive the node here: another server has them."""
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from botocore.exceptions import ClientError
 
-from tests.conftest import Node, NodeProcess, deployer
-from tests.event_sources.polling import WITNESS, wait, witnessed
+from tests.conftest import Node, NodeProcess
+from tests.event_sources.polling import (
+    OWNER,
+    client_of,
+    deploy_witness,
+    map_elsewhere,
+    settings_for,
+    wait,
+    witnessed,
+)
 
 StartNode = Callable[..., tuple[NodeProcess, Node]]
-OWNER = "123456789012"  # whose everything is there
 SHARDS = 2
 
 
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[str]:
-    """The URL of a server of SQS and Kinesis that is no part of a node."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-def client(service: str, url: str) -> Any:
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return boto3.client(service, endpoint_url=url, region_name="us-east-1", **keys)
-
-
-def settings(url: str) -> dict[str, str]:
-    neighbours = json.dumps({"sqs": url, "kinesis": url})
-    return {"STOKER_NEIGHBOURS": neighbours, "STOKER_ISOLATION": "plain", "STOKER_UPDATE_DELAY_S": "0.05"}
-
-
-def deploy_witness(node: Node, path: Path) -> None:
-    environment = {"Variables": {"WITNESS": str(path)}}
-    deploy, _ = deployer(node.client("lambda"))
-    deploy("f", {"handler.py": WITNESS}, Environment=environment, Timeout=1)
-
-
-def map_to(node: Node, arn: str, **members: Any) -> None:
-    lambda_client = node.client("lambda")
-    uuid = lambda_client.create_event_source_mapping(FunctionName="f", EventSourceArn=arn, **members)["UUID"]
-    wait(lambda: bool(lambda_client.get_event_source_mapping(UUID=uuid)["State"] == "Enabled"), "the mapping")
-
-
 def test_a_stream_goes_on_where_the_stopped_node_was(start_node: StartNode, elsewhere: str, tmp_path: Path) -> None:
-    kinesis, witness = client("kinesis", elsewhere), tmp_path / "witness"
+    kinesis, witness = client_of("kinesis", elsewhere), tmp_path / "witness"
     kinesis.create_stream(StreamName="kept", ShardCount=1)
-    process, node = start_node(**settings(elsewhere))
+    process, node = start_node(**settings_for(elsewhere))
     deploy_witness(node, witness)
-    map_to(node, f"arn:aws:kinesis:us-east-1:{OWNER}:stream/kept", StartingPosition="LATEST")
+    map_elsewhere(node, f"arn:aws:kinesis:us-east-1:{OWNER}:stream/kept", StartingPosition="LATEST")
     time.sleep(0.5)
     kinesis.put_record(StreamName="kept", PartitionKey="k", Data=b"one")
     wait(lambda: witnessed(witness) == ["one"], "the first record")
     assert process.stop() == 0
     assert "Traceback" not in process.log.read_text()
     kinesis.put_record(StreamName="kept", PartitionKey="k", Data=b"two")
-    start_node(data=node.data, **settings(elsewhere))
+    start_node(data=node.data, **settings_for(elsewhere))
     wait(lambda: witnessed(witness) == ["one", "two"], "the record that was put meanwhile")
 
 
 def test_a_latest_position_of_which_nothing_was_read_is_still_the_same_after_a_restart(
     start_node: StartNode, elsewhere: str, tmp_path: Path
 ) -> None:
-    kinesis, witness = client("kinesis", elsewhere), tmp_path / "witness"
+    kinesis, witness = client_of("kinesis", elsewhere), tmp_path / "witness"
     kinesis.create_stream(StreamName="unread", ShardCount=1)
     kinesis.put_record(StreamName="unread", PartitionKey="k", Data=b"old")
     time.sleep(1.1)
-    process, node = start_node(**settings(elsewhere))
+    process, node = start_node(**settings_for(elsewhere))
     deploy_witness(node, witness)
-    map_to(node, f"arn:aws:kinesis:us-east-1:{OWNER}:stream/unread", StartingPosition="LATEST")
+    map_elsewhere(node, f"arn:aws:kinesis:us-east-1:{OWNER}:stream/unread", StartingPosition="LATEST")
     time.sleep(0.5)
     process.kill()
     kinesis.put_record(StreamName="unread", PartitionKey="k", Data=b"new")
-    start_node(data=node.data, **settings(elsewhere))
+    start_node(data=node.data, **settings_for(elsewhere))
     wait(lambda: witnessed(witness) == ["new"], "the record that was put meanwhile")
 
 
-def test_a_stopping_node_keeps_no_message_from_the_next(start_node: StartNode, elsewhere: str, tmp_path: Path) -> None:
-    sqs, witness = client("sqs", elsewhere), tmp_path / "witness"
-    url = sqs.create_queue(QueueName="handed-on", Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
-    process, node = start_node(**settings(elsewhere))
+def test_a_stopping_node_does_not_wait_out_its_wait_at_a_queue(
+    start_node: StartNode, elsewhere: str, tmp_path: Path
+) -> None:
+    sqs, witness = client_of("sqs", elsewhere), tmp_path / "witness"
+    url = sqs.create_queue(QueueName="handed-on", Attributes={"VisibilityTimeout": "2"})["QueueUrl"]
+    process, node = start_node(**settings_for(elsewhere))
     deploy_witness(node, witness)
-    map_to(node, f"arn:aws:sqs:us-east-1:{OWNER}:handed-on")
+    map_elsewhere(node, f"arn:aws:sqs:us-east-1:{OWNER}:handed-on")
     begun_s = time.monotonic()
     assert process.stop() == 0
-    assert time.monotonic() - begun_s < 5  # although it waited at the queue
-    start_node(data=node.data, **settings(elsewhere))
+    assert time.monotonic() - begun_s < 5
+    assert "Traceback" not in process.log.read_text()
+    start_node(data=node.data, **settings_for(elsewhere))
+    # A server that has not noticed the end of the connection hands the message to it, and then to the next node.
     sqs.send_message(QueueUrl=url, MessageBody="after")
     wait(lambda: witnessed(witness) == ["after"], "the message")
 
@@ -101,13 +78,13 @@ def test_a_stopping_node_keeps_no_message_from_the_next(start_node: StartNode, e
 def test_nothing_is_lost_when_the_node_is_killed_again_and_again(
     start_node: StartNode, elsewhere: str, tmp_path: Path
 ) -> None:
-    sqs, kinesis, witness = client("sqs", elsewhere), client("kinesis", elsewhere), tmp_path / "witness"
+    sqs, kinesis, witness = client_of("sqs", elsewhere), client_of("kinesis", elsewhere), tmp_path / "witness"
     url = sqs.create_queue(QueueName="killed", Attributes={"VisibilityTimeout": "2"})["QueueUrl"]
     kinesis.create_stream(StreamName="killed", ShardCount=SHARDS)
-    process, node = start_node(**settings(elsewhere))
+    process, node = start_node(**settings_for(elsewhere))
     deploy_witness(node, witness)
-    map_to(node, f"arn:aws:sqs:us-east-1:{OWNER}:killed")
-    map_to(
+    map_elsewhere(node, f"arn:aws:sqs:us-east-1:{OWNER}:killed")
+    map_elsewhere(
         node,
         f"arn:aws:kinesis:us-east-1:{OWNER}:stream/killed",
         StartingPosition="TRIM_HORIZON",
@@ -121,7 +98,7 @@ def test_nothing_is_lost_when_the_node_is_killed_again_and_again(
     for _ in range(3):
         time.sleep(1.2)
         process.kill()
-        process, node = start_node(data=node.data, **settings(elsewhere))
+        process, node = start_node(data=node.data, **settings_for(elsewhere))
     time.sleep(0.5)
     is_over.set()
     sender.join()
@@ -142,3 +119,10 @@ def _send_until(is_over: threading.Event, sqs: Any, url: str, kinesis: Any, sent
         kinesis.put_record(StreamName="killed", PartitionKey=key, Data=f"{key}-{number}".encode())
         sent.append(f"{key}-{number}")
         time.sleep(0.02)
+
+
+def test_a_service_that_is_off_has_no_sources(start_node: StartNode, tmp_path: Path) -> None:
+    _, node = start_node(STOKER_NEIGHBOURS='{"sqs": "off"}', STOKER_ISOLATION="plain")
+    deploy_witness(node, tmp_path / "witness")
+    with pytest.raises(ClientError, match=r"The service sqs is off on this node \(setting neighbours.sqs\)"):
+        map_elsewhere(node, f"arn:aws:sqs:us-east-1:{OWNER}:queue")

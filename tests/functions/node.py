@@ -61,6 +61,10 @@ OTHER_APP = archive({"bootstrap": "#!/bin/sh\nexit 1\n"})
 class Elsewhere:
     """What lies outside this room, empty: no object in S3, no image, no subnet. Tests on whole nodes have them."""
 
+    def __init__(self) -> None:
+        self.is_making, self.may_make = asyncio.Event(), asyncio.Event()
+        self.may_make.set()
+
     async def download(self, *_: object) -> bytes:
         missing = {"Code": "NoSuchKey", "Message": "The specified key does not exist."}
         raise ClientError({"Error": missing}, "GetObject")
@@ -76,7 +80,10 @@ class Elsewhere:
         raise AssertionError(f"there is no image {image.uri}")
 
     async def make(self, version: FunctionVersion) -> Reason | None:
-        return None  # there are no environments: whatever waits for one gets it
+        """There are no environments: what waits for one gets it as soon as the test lets it."""
+        self.is_making.set()
+        await self.may_make.wait()
+        return None
 
     async def check(self, subnet_ids: Sequence[str], *_: object) -> str:
         raise InvalidParameterValueException(f"The subnet ID '{subnet_ids[0]}' does not exist")
@@ -102,6 +109,7 @@ class Node:
     activation: Activation
     download: CodeDownload
     operations: Mapping[str, Operation]
+    elsewhere: Elsewhere
     useless: list[FunctionVersion]
     caller: Caller
 
@@ -177,9 +185,7 @@ async def running_node(
         await configs.load()
         signatures = SignatureCheck(configs, code_store)
         elsewhere = Elsewhere()
-        activation = Activation(
-            registry, code_store, layer_trees, runtimes, elsewhere, elsewhere, background, delay_s
-        )
+        activation = Activation(registry, code_store, layer_trees, runtimes, elsewhere, elsewhere, background, delay_s)
         download = CodeDownload(code_store, data / "code-links.key", clock)
         mapping_store = MappingStore(database)
         pollers = Pollers(mapping_store, _never_polled, background)
@@ -234,7 +240,15 @@ async def running_node(
         operations = {name: operation for room in rooms for name, operation in room.operations().items()}
         activation.resume()
         yield Node(
-            registry, code_store, layer_trees, activation, download, operations, useless, Caller(ACCOUNT, REGION)
+            registry,
+            code_store,
+            layer_trees,
+            activation,
+            download,
+            operations,
+            elsewhere,
+            useless,
+            Caller(ACCOUNT, REGION),
         )
         await background.stop()
         await code_store.close()

@@ -121,7 +121,11 @@ async def test_of_many_creations_at_once_one_wins(node: Node) -> None:
             {"Runtime": "python3.7"},
             "The runtime parameter of python3.7 is no longer supported for creating or updating",
         ),
-        ({"Runtime": "java21"}, "Stoker does not support the runtime java21 yet. See docs/compatibility.md."),
+        (
+            {"Runtime": "dotnet8"},
+            "Stoker does not offer the runtime dotnet8. Publish the function self-contained, with "
+            "Amazon.Lambda.RuntimeSupport, for provided.al2023, or deploy it as a container image.",
+        ),
         ({"FunctionName": "f:1"}, "This operation is permitted on Lambda functions only."),
         ({"Tags": {"aws:mine": "x"}}, "aws: prefixed tag key names are not allowed"),
         ({"Tags": {f"k{number}": "" for number in range(51)}}, "Number of tags exceeds resource tag limit."),

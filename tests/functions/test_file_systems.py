@@ -28,7 +28,8 @@ def configs(arn: str = ARN, path: str = "/mnt/shared") -> list[dict[str, str]]:
 
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
-    (tmp_path / "shared").mkdir()
+    for name in ("data", "shared"):
+        (tmp_path / name).mkdir()
     async with running_node(tmp_path / "data", file_systems={ARN: str(tmp_path / "shared")}) as node:
         yield node
 

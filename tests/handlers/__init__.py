@@ -4,8 +4,10 @@
 
 | Folder | Handlers | What they do |
 |---|---|---|
-| echo_python, echo_nodejs | index.handler | answer with the event |
+| echo_python, echo_nodejs, echo_ruby | index.handler | answer with the event |
 | echo_shell | bootstrap (provided.*) | the same, as a custom runtime in bash |
+| java | example.Handlers::… and others | sources, compiled by `tests/runtimes/java_code.py` |
+| go, rust | bootstrap (provided.*) | sources, compiled by `tests/runtimes/test_compiled.py` |
 | slow | index.handler | sleep `seconds`, then answer with the event |
 | crashing | index.raise_error, exit_cleanly, exit_three, abort, segfault, kill_itself, answer_nonsense | end badly |
 | init_failures | import_error, raises, sleeps (15 s), exits, exits_three: each `.handler` | end badly at import |

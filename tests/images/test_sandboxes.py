@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -18,9 +19,9 @@ from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.sandbox.host import examine
 from stoker.sandbox.namespace_sandbox import NamespaceSandbox
 from stoker.sandbox.namespaces import NamespaceSandboxes
-from stoker.sandbox.sandbox import ProcessSpec, SandboxSpec
+from stoker.sandbox.sandbox import HostDirectory, ProcessSpec, SandboxSpec
 from tests.images.building import Layer
-from tests.sandbox.conftest import Exits
+from tests.sandbox.conftest import Exits, printed
 
 LIMIT_S = 20.0
 
@@ -80,3 +81,19 @@ async def test_an_images_launcher_ends_some_time_after_its_last_sandbox_and_star
     again = await maker.make(spec, bash_script("exit 3"), exits)
     assert (await exits.wait()).code == 3
     await closed(again)
+
+
+async def test_an_image_can_have_a_directory_of_the_host(tmp_path: Path, spec: SandboxSpec) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    if os.geteuid() == 0:
+        os.chown(shared, 54321, 54321)
+    with_shared = replace(spec, directories=(HostDirectory(shared, "/mnt/shared"),))
+    data = tmp_path / "data"
+    async with NamespaceSandboxes(data, data / "code", limits=Limits(), directories=[shared]) as maker:
+        script = "cd /mnt/shared; echo of the image > file; echo /mnt/* /run/stoker/file_systems/*"
+        sandbox = await maker.make(with_shared, bash_script(script), Exits())
+        assert (await printed(sandbox.output, "\n")).startswith("/mnt/shared /run/stoker/file_systems/*")
+        await closed(sandbox)
+    assert (shared / "file").read_text() == "of the image\n"
+    assert (shared / "file").stat().st_uid == shared.stat().st_uid

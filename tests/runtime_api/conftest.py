@@ -18,7 +18,7 @@ async def server() -> AsyncIterator[Server]:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     await api.start(listener)
-    server = Server(exchange, listener.getsockname()[1])
+    server = Server(exchange, api, listener.getsockname()[1])
     yield server
     for client in server.clients:
         client.writer.close()

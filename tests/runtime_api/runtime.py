@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, field, replace
 
 from stoker.runtime_api.exchange import Answer, Event, Exchange, RuntimeState
+from stoker.runtime_api.server import RuntimeApi
 from stoker.runtime_api.streaming import ResponseSink
 
 LIMIT_S = 10.0
@@ -58,6 +59,7 @@ class Client:
 @dataclass
 class Server:
     exchange: Exchange
+    api: RuntimeApi
     port: int
     clients: list[Client] = field(default_factory=list)
 

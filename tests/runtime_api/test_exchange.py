@@ -32,8 +32,14 @@ def in_state(state: RuntimeState) -> tuple[Exchange, Delivered]:
     match state:
         case RuntimeState.INIT_ERROR:
             exchange.fail_init(b"{}", "")
+        case RuntimeState.RESTORE_READY | RuntimeState.RESTORING | RuntimeState.RESTORE_ERROR:
+            exchange.restore_next(lambda: None)
         case RuntimeState.READY | RuntimeState.RUNNING | RuntimeState.RESPONDING | RuntimeState.RESPONSE_SENT:
             exchange.next(delivered.append)
+    if state in (RuntimeState.RESTORING, RuntimeState.RESTORE_ERROR):
+        exchange.restore()
+    if state is RuntimeState.RESTORE_ERROR:
+        exchange.fail_restore(b"{}", "")
     if state in (RuntimeState.RUNNING, RuntimeState.RESPONDING, RuntimeState.RESPONSE_SENT):
         exchange.offer(replace(EVENT, sink=ResponsePipe(RESPONSE_BYTES_MAX)))
     if state is RuntimeState.RESPONDING:
@@ -53,10 +59,14 @@ MOVES: dict[str, Callable[[Exchange], Reply | None]] = {
     "response to another": lambda exchange: exchange.respond("r2", b"1", "", ""),
     "error to another": lambda exchange: exchange.fail("r2", b"{}", ""),
     "init error": lambda exchange: exchange.fail_init(b"{}", ""),
+    "restore next": lambda exchange: exchange.restore_next(lambda: None),
+    "restore error": lambda exchange: exchange.fail_restore(b"{}", ""),
 }
 # The status of the answer; None: the runtime is let wait. What is not listed is 403.
 LEGAL = {
-    RuntimeState.STARTED: {"next": None, "init error": 202},
+    RuntimeState.STARTED: {"next": None, "init error": 202, "restore next": None},
+    RuntimeState.RESTORE_READY: {"restore next": None, "init error": 202},
+    RuntimeState.RESTORING: {"next": None, "restore error": 202},
     RuntimeState.READY: {"next": None},
     RuntimeState.RUNNING: {"response": 202, "error": 202, "response to another": 400, "error to another": 400},
     # The next event may be asked for while the end of the stream is on its way.

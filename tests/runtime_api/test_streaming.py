@@ -175,9 +175,24 @@ async def test_a_stream_that_breaks_off_is_told_from_a_runtime_that_ended(server
         await asyncio.sleep(END_HEARD_WITHIN_S / 10)
         assert not answer.done()
         if end is not None:
-            server.exchange.ended(end)
+            server.api.ended(end)
         async with asyncio.timeout(LIMIT_S):
             assert await answer == expected
+
+
+@pytest.mark.parametrize("has_child", [False, True], ids=["alone", "a child keeps the connection"])
+async def test_what_a_runtime_wrote_before_it_ended_is_passed_on(server: Server, has_child: bool) -> None:
+    """Its process's end may be heard before its last bytes are."""
+    reader = Reader()
+    client, answer = await server.running(reader.pipe)
+    client.send(BEGIN + chunk(b"last words"))
+    if not has_child:
+        client.writer.close()
+    server.api.ended(RuntimeEnded(1, None))
+    async with asyncio.timeout(LIMIT_S):
+        assert await answer == RuntimeEnded(1, None)
+    assert await reader.rest() == b"last words"
+    assert server.exchange.state is RuntimeState.EXITED
 
 
 @pytest.mark.parametrize("body", [b"", b"5\r\nhel", b"5\r\nhello\r\n"], ids=["empty", "in a chunk", "between chunks"])

@@ -18,9 +18,19 @@ def test_the_runtimes_of_lambda_are_known(catalogue: RuntimeCatalogue) -> None:
     names = [status.name for status in catalogue.list()]
     assert names[:6] == [f"python3.{minor}" for minor in range(9, 15)]
     assert names[6:11] == [f"nodejs{major}.x" for major in (16, 18, 20, 22, 24)]
-    assert names[11:] == ["provided.al2023", "provided.al2"]
-    assert all(catalogue.is_known(name) for name in names)
-    assert not catalogue.is_known("java21")
+    assert names[11:16] == ["java8.al2", "java11", "java17", "java21", "java25"]
+    assert names[16:19] == ["ruby3.2", "ruby3.3", "ruby3.4"]
+    assert names[19:21] == ["provided.al2023", "provided.al2"]
+    assert all(catalogue.is_known(name) for name in names[:21])
+
+
+def test_what_is_not_offered_is_listed_with_what_to_do_instead(catalogue: RuntimeCatalogue) -> None:
+    absent = catalogue.list()[21:]
+    assert [status.name for status in absent] == ["dotnet6", "dotnet8", "dotnet10"]
+    for status in absent:
+        assert not catalogue.is_known(status.name)
+        assert not status.is_ready
+        assert "provided.al2023" in status.hint
 
 
 def test_the_python_that_runs_stoker_is_ready_without_installing(catalogue: RuntimeCatalogue) -> None:
@@ -88,7 +98,7 @@ def test_a_build_of_other_packages_is_not_taken(settings: Settings, monkeypatch:
 
 def test_a_runtime_that_is_not_ready_says_what_to_type(catalogue: RuntimeCatalogue) -> None:
     for status in catalogue.list():
-        if status.is_ready:
+        if status.is_ready or not catalogue.is_known(status.name):
             continue
         assert f"stoker runtimes install {status.name}" in status.hint
         with pytest.raises(RuntimeNotReadyError, match=f"stoker runtimes install {status.name}"):

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .conftest import Answer, Invoke, Neighbour
 
 Attack = Callable[..., Answer]
+pytestmark = pytest.mark.alone
 KILLED = "Runtime exited with error: signal: killed"
 
 

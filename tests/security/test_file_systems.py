@@ -104,6 +104,8 @@ def test_a_link_in_place_of_a_directory_is_not_followed_when_that_one_is_mounted
 
 
 def test_another_functions_directory_is_nowhere(shared: Shared) -> None:
-    assert shared.call(shared.make("files.search", OTHER), {"text": SECRET}) == ["/mnt/shared/secret"]
-    found = shared.call(shared.make("files.search", OUTER), {"text": SECRET})
-    assert [path for path in found if not path.startswith("/tmp")] == []
+    own = shared.call(shared.make("shared.look", OTHER), {"name": "secret"})
+    assert own["found"] == ["/mnt/shared/secret"]
+    others = shared.call(shared.make("shared.look", OUTER), {"name": "secret"})
+    assert others["found"] == []
+    assert str(shared.parent / "other") not in others["mounts"]

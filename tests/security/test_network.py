@@ -61,6 +61,7 @@ def test_a_sandbox_has_a_loopback_and_no_other_interface(attack: Attack) -> None
 def test_nothing_but_the_runtime_api_and_the_aws_endpoint_listens_inside(attack: Attack) -> None:
     ports = [*range(1, 1025, 7), 22, 80, 443, 2000, 4566, 8080, 9000, 9001, 9002]
     assert attack("network.listeners", {"ports": ports}, Timeout=60).value == [
+        "127.0.0.1:9001",  # the Runtime API again, from where AWS's SDKs fetch credentials
         "169.254.100.1:4566",
         "169.254.100.1:9001",
     ]

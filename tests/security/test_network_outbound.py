@@ -6,6 +6,7 @@ The node runs in a namespace that stands for the host, with another one as the i
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -120,6 +121,9 @@ def test_a_function_in_a_subnet_reaches_what_its_security_group_allows(world: Wo
     assert functions.reached(name, (DATABASE, 5432), (DATABASE, 22), (INTERNET, 80), (HOST, 22)) == [(DATABASE, 5432)]
     assert len(database.heard) == 1
     assert closed.heard == []
+    # Its Runtime API, which hands out its events and credentials, is for itself alone.
+    with inside(world.database), pytest.raises(OSError, match=r"timed out|refused"):
+        socket.create_connection((database.heard[0], 9001), timeout=1)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,14 @@ def test_the_handlers_segments_go_below_the_functions_which_goes_below_the_servi
     assert function["id"] == trace.function_segment_id
 
 
+def test_a_restore_is_a_part_of_the_call_that_waited_for_it() -> None:
+    service, function = documents(run(InvocationTrace(TRACE_ID, "", "a" * 16, "b" * 16), restore=(9.8, 9.9)))
+    assert service["start_time"] == function["start_time"] == 9.8
+    parts = function["subsegments"]
+    assert isinstance(parts, list)
+    assert [part["name"] for part in parts] == ["Restore", "Invocation", "Overhead"]
+
+
 def test_what_is_not_sampled_has_no_trace() -> None:
     assert sampled_trace(f"Root={TRACE_ID};Parent={PARENT};Sampled=0") is None
 

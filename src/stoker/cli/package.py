@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from stoker.cli.failures import CommandError
+from stoker.cli.java_project import find_jar, is_java_project
 from stoker.cli.project import STATEMENTS
 
 # What tools leave behind, and what is built anew; none of it belongs to the function.
@@ -33,6 +34,11 @@ Progress = Callable[[str], None]
 
 def build(directory: Path, runtime: str, work: Path, progress: Progress) -> bytes:
     """The zip of the function in `directory`; `work` is an empty directory to build in. Raises CommandError."""
+    if runtime.startswith("java") and is_java_project(directory):
+        jar = find_jar(directory)
+        progress(f"packing {jar.name}")
+        return jar.read_bytes()
+    _check_gems(directory, runtime)
     package = work / "package"
     shutil.copytree(directory, package, symlinks=True, ignore=_left_out(directory, runtime))
     if runtime.startswith("python") and _has_lines(package / "requirements.txt"):
@@ -130,6 +136,16 @@ def _has_dependencies(package_json: Path) -> bool:
         return False
     except (ValueError, AttributeError) as error:
         raise CommandError(f"{package_json} cannot be read: {error}") from None
+
+
+def _check_gems(directory: Path, runtime: str) -> None:
+    """Raises CommandError: gems are built for the Ruby that installs them, which may be another than the runtime's."""
+    gemfile = directory / "Gemfile"
+    if not runtime.startswith("ruby") or not gemfile.is_file() or (directory / "vendor" / "bundle").is_dir():
+        return
+    if any(line.lstrip().startswith("gem ") for line in gemfile.read_text(errors="replace").splitlines()):
+        install = "bundle config set --local path vendor/bundle && bundle install"
+        raise CommandError("the Gemfile's gems are not in vendor/bundle", f"install them first: {install}")
 
 
 def _glibc_minor(release: str) -> int:

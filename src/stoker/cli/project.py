@@ -8,23 +8,28 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from stoker.cli.failures import usage_error
+from stoker.cli.java_project import guess_java_handler, guess_java_runtime, is_java_project
 
 STATEMENTS = ("function.toml", "stoker.json")
 PYTHON_FILES = ("lambda_function", "app", "main", "handler", "index", "function")
 NODE_FILES = ("index", "app", "main", "handler")
 NODE_SUFFIXES = (".mjs", ".js", ".cjs")
+RUBY_FILES = ("lambda_function", "app", "main", "handler", "index", "function")
+DEFAULT_RUBY_RELEASE = "3.4"
 HANDLER_NAMES = ("lambda_handler", "handler", "lambdaHandler", "main")
 DEFAULT_NODE_RELEASE = 22
 
 _EXPORT = re.compile(
     r"^\s*(?:module\.)?exports\.(\w+)\s*=|^\s*export\s+(?:const|let|var|(?:async\s+)?function\*?)\s+(\w+)", re.MULTILINE
 )
+
+_RUBY_METHOD = re.compile(r"^def\s+(?:self\.)?(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +93,19 @@ def default_name(directory: Path) -> str:
 
 def guess_runtime(directory: Path, node_release: int | None) -> str:
     """By the files in `directory`; Python's release is that of the interpreter that runs this. Raises CommandError."""
+    if is_java_project(directory):
+        return guess_java_runtime(directory)
     if (directory / "package.json").is_file() or any(_files(directory, NODE_SUFFIXES)):
         return f"nodejs{node_release or DEFAULT_NODE_RELEASE}.x"
     if (directory / "requirements.txt").is_file() or any(_files(directory, (".py",))):
         return f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if (directory / "Gemfile").is_file() or any(_files(directory, (".rb",))):
+        return f"ruby{DEFAULT_RUBY_RELEASE}"
     if (directory / "bootstrap").is_file():
         return "provided.al2023"
     raise usage_error(
-        f"no function was found in {directory}", "there should be a *.py, a *.js or a bootstrap; or --runtime"
+        f"no function was found in {directory}",
+        "there should be a *.py, *.js, *.rb, *.jar or a bootstrap; or --runtime",
     )
 
 
@@ -103,30 +113,34 @@ def guess_handler(directory: Path, runtime: str) -> str:
     """`file.function`, where exactly one place offers itself. Raises CommandError."""
     if runtime.startswith("provided"):
         return "bootstrap"
-    python = runtime.startswith("python")
-    files = _python_files(directory) if python else _node_files(directory)
+    if runtime.startswith("java"):
+        return guess_java_handler(directory)
+    files, names_in = _sources(directory, runtime)
     for file in files:
-        offered = _python_names(file) if python else _node_names(file)
+        offered = names_in(file)
         for name in HANDLER_NAMES:
             if name in offered:
                 return f"{file.stem}.{name}"
     raise usage_error(f"no handler was found in {directory}", "say which function it is: --handler FILE.FUNCTION")
 
 
+def _sources(directory: Path, runtime: str) -> tuple[list[Path], Callable[[Path], set[str]]]:
+    """The files of the runtime's language that may hold the handler, likely ones first, and what reads one."""
+    if runtime.startswith("python"):
+        return _usual(directory, PYTHON_FILES, (".py",)), _python_names
+    if runtime.startswith("ruby"):
+        return _usual(directory, RUBY_FILES, (".rb",)), _ruby_names
+    return _usual(directory, NODE_FILES, NODE_SUFFIXES), _node_names
+
+
 def _files(directory: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     return (file for file in sorted(directory.iterdir()) if file.suffix in suffixes and file.is_file())
 
 
-def _python_files(directory: Path) -> list[Path]:
+def _usual(directory: Path, names: tuple[str, ...], suffixes: tuple[str, ...]) -> list[Path]:
     """The usual names first; another name only when it is the only file."""
-    usual = [file for name in PYTHON_FILES if (file := directory / f"{name}.py").is_file()]
-    every = list(_files(directory, (".py",)))
-    return usual + (every if len(every) == 1 else [])
-
-
-def _node_files(directory: Path) -> list[Path]:
-    usual = [file for name in NODE_FILES for end in NODE_SUFFIXES if (file := directory / f"{name}{end}").is_file()]
-    every = list(_files(directory, NODE_SUFFIXES))
+    usual = [file for name in names for end in suffixes if (file := directory / f"{name}{end}").is_file()]
+    every = list(_files(directory, suffixes))
     return usual + (every if len(every) == 1 else [])
 
 
@@ -149,3 +163,7 @@ def _python_names(file: Path) -> set[str]:
 
 def _node_names(file: Path) -> set[str]:
     return {name for pair in _EXPORT.findall(file.read_text(errors="replace")) for name in pair if name}
+
+
+def _ruby_names(file: Path) -> set[str]:
+    return set(_RUBY_METHOD.findall(file.read_text(errors="replace")))

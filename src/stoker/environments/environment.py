@@ -340,12 +340,11 @@ class Environment:
     def _on_exit(self, end: Exit) -> None:
         if end.name == SANDBOX:
             self._is_gone = True
-            self._exchange.ended(RuntimeEnded(None, end.signal))
+            self._api.ended(RuntimeEnded(None, end.signal))
             self._on_gone(self)
         elif end.name == RUNTIME:
             self._needs_init = True
-            self._exchange.ended(RuntimeEnded(end.code, end.signal))
-            self._api.hang_up()
+            self._api.ended(RuntimeEnded(end.code, end.signal))
             self._on_gone(self)
             log.debug("%s: %s", self.plan.name, exit_text(RuntimeEnded(end.code, end.signal)))
 

@@ -1,4 +1,4 @@
-"""What starting an environment of a version takes: pure, but for looking whether a bootstrap is there, and for secrets."""
+"""What starting an environment of a version takes: pure, but for a look whether a bootstrap is there, and secrets."""
 
 import os
 from pathlib import Path

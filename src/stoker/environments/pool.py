@@ -100,7 +100,7 @@ class EnvironmentPool:
             self.retire(group.idle.popleft())
 
     def ask_first(self, take_ready: TakeReady) -> None:
-        """Before an environment is started for a call, ask `take_ready`: what it gives belongs to the pool from then on."""
+        """Before an environment is started for a call, ask `take_ready`: what it gives is the pool's from then on."""
         self._take_ready = take_ready
 
     async def start_ahead(

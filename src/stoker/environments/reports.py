@@ -15,14 +15,14 @@ from stoker.logs.platform_events import (
     InitRuntimeDone,
     InitStart,
     Report,
+    RestoreReport,
+    RestoreRuntimeDone,
+    RestoreStart,
     RuntimeDone,
     Span,
     Start,
     Status,
     Tracing,
-    RestoreReport,
-    RestoreRuntimeDone,
-    RestoreStart,
     billed_ms,
 )
 from stoker.logs.platform_log import PlatformLog
@@ -44,7 +44,7 @@ class Traces(Protocol):
 
 
 class Reports:
-    """Of one environment; `init_…` for its inits, `restore_…` for its restore, `began` and `ended` for each invocation in turn."""
+    """Of one environment: `init_…` and `restore_…` for those phases, `began` and `ended` for each invocation."""
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class Reports:
         # Of the init that the next invocation's report tells.
         self._init_ms: float | None = None
         # Of the restore that it tells.
+        self._restore_began_s = 0.0
         self._restore_ms: float | None = None
         self._began_s = 0.0
         self._tracing: Tracing | None = None
@@ -88,6 +89,7 @@ class Reports:
         self._log.emit(InitReport(self._initialization, phase, status, duration_ms, error_type))
 
     def restore_began(self) -> None:
+        self._restore_began_s = self._clock.now_s()
         self._log.emit(RestoreStart(*self._instance()))
 
     def restore_ended(self, failure: FailedInit | None, duration_ms: float) -> None:
@@ -143,7 +145,7 @@ class Reports:
             )
         )
         if trace is not None:
-            self._trace(invocation, trace, outcome, duration_ms, init_ms)
+            self._trace(invocation, trace, outcome, duration_ms, init_ms, restore_ms)
 
     def _instance(self) -> tuple[str, str, str, str, str, int]:
         """What the start of an init and of a restore have in common."""
@@ -168,6 +170,7 @@ class Reports:
         outcome: Outcome,
         duration_ms: float,
         init_ms: float | None,
+        restore_ms: float | None,
     ) -> None:
         version, began_s = self._version, self._began_s
         self._traces.invoked(
@@ -181,8 +184,14 @@ class Reports:
                 began_s=began_s,
                 answered_s=began_s + duration_ms / 1000,
                 ended_s=self._clock.now_s(),
-                init=None if init_ms is None else (self._init_began_s, self._init_began_s + init_ms / 1000),
+                init=_phase(self._init_began_s, init_ms),
+                restore=_phase(self._restore_began_s, restore_ms),
                 error_document=outcome.payload if outcome.is_error else None,
                 xray_cause=outcome.xray_cause,
             )
         )
+
+
+def _phase(began_s: float, duration_ms: float | None) -> tuple[float, float] | None:
+    """When it began and ended; None if there was none."""
+    return None if duration_ms is None else (began_s, began_s + duration_ms / 1000)

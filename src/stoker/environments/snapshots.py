@@ -11,9 +11,7 @@ import logging
 from stoker.environments.environment import Environment
 from stoker.environments.pool import EnvironmentPool
 from stoker.environments.ready import ReadyEnvironments
-from stoker.errors import LambdaError
 from stoker.functions.records import Function, FunctionKey, FunctionVersion, Reason, State
-from stoker.sandbox.sandbox import SandboxError
 from stoker.supervision import Background
 
 log = logging.getLogger("stoker.environments")
@@ -21,6 +19,7 @@ log = logging.getLogger("stoker.environments")
 # How many are being made ahead at once, all versions together: they wait for the kernel now and then, and calls shall
 # find a processor.
 STARTS_AT_ONCE = 4
+NO_SNAPSHOT = Reason("Stoker could not start an environment for the snapshot; its log says why.", "InternalError")
 # As AWS's users report it, for instance from CloudFormation.
 INIT_FAILED = Reason("An error occurred during function initialization.", "FunctionError")
 
@@ -37,16 +36,15 @@ class Snapshots:
         # By build, which is what calls know.
         self._ready: dict[str, ReadyEnvironments] = {}
         self._of_function: dict[FunctionKey, set[str]] = {}
+        self._making: set[asyncio.Task[Reason | None]] = set()
         pool.ask_first(self._take)
 
     async def make(self, version: FunctionVersion) -> Reason | None:
-        """Initialise the first environment of a version that is Pending; why it cannot become Active, None if it can."""
-        try:
-            failure = await self._of(version).make_first()
-        except (SandboxError, LambdaError) as error:
-            log.warning("no snapshot of %s: %s", version.version_arn, error)
-            return Reason("Stoker could not start an environment for the snapshot; its log says why.", "InternalError")
-        return None if failure is None else INIT_FAILED
+        """Initialise the first environment of a Pending version; why it cannot become Active, None if it can."""
+        making = self._background.start(self._made(version), f"snapshot of {version.version_arn}")
+        self._making.add(making)
+        making.add_done_callback(self._making.discard)
+        return await making
 
     def follow(self, key: FunctionKey, function: Function | None) -> None:
         """Keep environments ready for what is Active, and give up what is not there any more."""
@@ -63,12 +61,23 @@ class Snapshots:
             self._of_function.pop(key, None)
 
     async def close(self) -> None:
-        """Start nothing any more."""
+        """Start nothing any more. What is being made is given up, not failed: the next node makes it."""
+        for making in list(self._making):
+            making.cancel()
+        await asyncio.gather(*self._making, return_exceptions=True)
         ready = list(self._ready.values())
         for key in list(self._of_function):
             self.follow(key, None)
         for environments in ready:
             await environments.wait_still()
+
+    async def _made(self, version: FunctionVersion) -> Reason | None:
+        try:
+            failure = await self._of(version).make_first()
+        except Exception as error:
+            log.warning("no snapshot of %s: %s", version.version_arn, error)
+            return NO_SNAPSHOT
+        return None if failure is None else INIT_FAILED
 
     def _take(self, version: FunctionVersion) -> Environment | None:
         ready = self._ready.get(version.build_id)

@@ -111,13 +111,12 @@ def _log_format(version: FunctionVersion) -> dict[str, str]:
 
 
 def _managed(build: RuntimeBuild) -> dict[str, str]:
-    """What only the runtimes that AWS manages have; a shell starts them there."""
+    """What only the runtimes that AWS manages have; a shell starts them there, but for the JVM."""
     if build.language == "provided":
         return {}
     return {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{build.name}",
-        "PWD": "/var/task",
-        "SHLVL": "0",
+        **({} if build.language == "java" else {"PWD": "/var/task", "SHLVL": "0"}),
         # Only AWS's own clients know the framed log descriptor.
         "_LAMBDA_TELEMETRY_LOG_FD": TELEMETRY_DESCRIPTOR,
     }
@@ -166,6 +165,7 @@ def _with_layers(base: dict[str, str], build: RuntimeBuild, opt: Path) -> dict[s
     found_by = {
         "python": ("PYTHONPATH", (f"python/lib/python{release}/site-packages", "python")),
         "nodejs": ("NODE_PATH", (f"nodejs/node{release}/node_modules", "nodejs/node_modules")),
+        "ruby": ("GEM_PATH", (f"ruby/gems/{release}.0",)),
     }.get(build.language)
     layered = {**base, "LD_LIBRARY_PATH": str(opt / "lib"), "PATH": f"{os.environ.get('PATH', '')}:{opt / 'bin'}"}
     if found_by is not None:

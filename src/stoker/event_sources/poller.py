@@ -15,7 +15,7 @@ from stoker.supervision import supervise
 
 log = logging.getLogger("stoker.event_sources")
 
-BACK_OFF_S_MAX = 10.0
+BACK_OFF_S_MAX = 5.0
 CALM_S = 60.0  # after so long without a problem, the next one is the first again
 
 

@@ -1,15 +1,22 @@
-"""What cannot be read from yet is not promised to be: see docs/decisions/0016-mappings-before-pollers.md."""
+"""What an enabled mapping cannot do yet is not promised: see docs/decisions/0016-mappings-before-pollers.md."""
 
 from stoker.event_sources.records import EventSourceMapping, SourceKind
 from stoker.functions.unsupported import not_supported
 
 POLLED = frozenset({SourceKind.SQS, SourceKind.SQS_FIFO, SourceKind.KINESIS, SourceKind.DYNAMODB})
+# What is kept of a disabled mapping, and what nothing would do once it is enabled.
+WITHOUT_EFFECT = ("MetricsConfig", "LoggingConfig")
 
 
 def refuse_unpollable(mapping: EventSourceMapping) -> None:
-    """Raise InvalidParameterValueException for an enabled mapping of a source that Stoker cannot poll."""
-    if mapping.is_enabled and mapping.source.kind not in POLLED:
+    """Raise InvalidParameterValueException for an enabled mapping that Stoker cannot poll as it is configured."""
+    if not mapping.is_enabled:
+        return
+    if mapping.source.kind not in POLLED:
         raise not_supported(f"reading from {mapping.source.kind.value}, only mappings with Enabled=false,")
+    for name in WITHOUT_EFFECT:
+        if any((mapping.settings.get(name) or {}).values()):
+            raise not_supported(f"{name} of event source mappings")
 
 
 def refuse_encryption(kms_key_arn: str | None) -> None:

@@ -10,8 +10,8 @@ from stoker.functions.update import CREATING
 def publish(function: Function, description: str | None, last_modified: str) -> Function:
     """`function` with what `$LATEST` is now as its newest version, unless the newest one is the same already.
 
-    Either way the version published is number `next_version - 1` of the answer. It is Pending as long as `$LATEST` is, and
-    with SnapStart until its snapshot is made.
+    Either way the version published is number `next_version - 1` of the answer. It is Pending as long as `$LATEST` is,
+    and with SnapStart until its snapshot is made.
     """
     newest = newest_version(function)
     if newest is not None and newest.configuration_sha256 == function.latest.configuration_sha256:

@@ -13,8 +13,9 @@ from enum import StrEnum
 
 from stoker.runtime_api.streaming import ResponseSink, ResponseStream
 
-# A runtime that dies in the middle of a streamed response takes its connection with it, and the end of the connection
-# is heard first. How the runtime ended says more, so that much time is left for hearing it.
+# The end of a runtime in the middle of a streamed response is heard twice, from its connection and from its process, in
+# either order. What the connection still holds is to be passed on, and how the process ended says more than that the
+# connection did: whichever is first waits so long for the other.
 END_HEARD_WITHIN_S = 0.25
 
 
@@ -199,6 +200,11 @@ class Exchange:
     def has_undelivered_event(self) -> bool:
         """Whether an offered event never reached the runtime, so that it may be run elsewhere."""
         return self._event is not None
+
+    @property
+    def streams(self) -> bool:
+        """Whether the present response is wanted piece by piece."""
+        return self._sink is not None
 
     def ended(self, end: RuntimeEnded) -> None:
         """The runtime's process is gone: whoever waits for it is told."""

@@ -16,7 +16,16 @@ from urllib.parse import unquote
 import httptools
 
 from stoker.runtime_api.credentials import CREDENTIALS_PATH, Credentials
-from stoker.runtime_api.exchange import Event, Exchange, Failed, Reply, RuntimeState, refusal
+from stoker.runtime_api.exchange import (
+    END_HEARD_WITHIN_S,
+    Event,
+    Exchange,
+    Failed,
+    Reply,
+    RuntimeEnded,
+    RuntimeState,
+    refusal,
+)
 from stoker.runtime_api.streaming import ResponseStream
 
 CONNECTIONS_MAX = 128
@@ -25,6 +34,8 @@ HEAD_BYTES_MAX = 1024 * 1024
 # so many times again, so much later, it finds what was sent before it; whatever else would be refused, is.
 OVERTAKING_LOOKS = 2
 OVERTAKING_S = 0.025
+# A connection of a runtime that has ended may still wait to be accepted.
+ACCEPTED_WITHIN_S = 0.02
 _PREFIX = "/2018-06-01/"
 _INVOCATION = "runtime/invocation/"
 _REASONS = {
@@ -50,6 +61,9 @@ class RuntimeApi:
         self.credentials = credentials
         self._connections: set[RuntimeConnection] = set()
         self._server: asyncio.Server | None = None
+        # How the runtime ended, until that is told; and whether nothing but its open connections keeps it from being.
+        self._end: RuntimeEnded | None = None
+        self._hears_end = False
 
     async def start(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -63,9 +77,39 @@ class RuntimeApi:
 
     def forget(self, connection: "RuntimeConnection") -> None:
         self._connections.discard(connection)
+        if self._hears_end:
+            self._end_if_read(self._end)
+
+    def ended(self, end: RuntimeEnded) -> None:
+        """The runtime's process is gone. What it wrote of a streamed response is read before anybody is told."""
+        if self._end is not None:
+            return
+        self._end, self._hears_end = end, False
+        if self.exchange.streams:
+            loop = asyncio.get_running_loop()
+            loop.call_later(ACCEPTED_WITHIN_S, self._end_if_read, end)
+            loop.call_later(END_HEARD_WITHIN_S, self._end_late, end)
+        else:
+            self.hang_up()
+
+    def _end_if_read(self, end: RuntimeEnded | None) -> None:
+        if self._end is end:
+            self._hears_end = True
+            if not self._connections:
+                self._tell_end()
+
+    def _end_late(self, end: RuntimeEnded) -> None:
+        if self._end is end:
+            self.hang_up()
+
+    def _tell_end(self) -> None:
+        if self._end is not None:
+            end, self._end, self._hears_end = self._end, None, False
+            self.exchange.ended(end)
 
     def hang_up(self) -> None:
         """Close the connections of a runtime that is gone; a new one may connect."""
+        self._tell_end()
         for connection in list(self._connections):
             connection.abort()
 

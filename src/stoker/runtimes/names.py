@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-Language = Literal["python", "nodejs", "provided"]
+Language = Literal["python", "nodejs", "java", "ruby", "provided"]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRuntime:
-    """`release` is the interpreter's "3.12" or "22"; the date is when AWS stops supporting the runtime."""
+    """`release` is the interpreter's "3.12", "22" or "21"; the date is when AWS stops supporting the runtime."""
 
     name: str
     language: Language
@@ -35,7 +35,22 @@ KNOWN_RUNTIMES = {
         KnownRuntime("nodejs20.x", "nodejs", "20", date(2026, 4, 30)),
         KnownRuntime("nodejs22.x", "nodejs", "22", date(2027, 4, 30)),
         KnownRuntime("nodejs24.x", "nodejs", "24", date(2028, 4, 30)),
+        KnownRuntime("java8.al2", "java", "8", date(2027, 6, 30)),
+        KnownRuntime("java11", "java", "11", date(2027, 6, 30)),
+        KnownRuntime("java17", "java", "17", date(2027, 6, 30)),
+        KnownRuntime("java21", "java", "21", date(2029, 6, 30)),
+        KnownRuntime("java25", "java", "25", date(2029, 6, 30)),
+        KnownRuntime("ruby3.2", "ruby", "3.2", date(2026, 3, 31)),
+        KnownRuntime("ruby3.3", "ruby", "3.3", date(2027, 3, 31)),
+        KnownRuntime("ruby3.4", "ruby", "3.4", date(2028, 3, 31)),
         KnownRuntime("provided.al2023", "provided", "al2023", date(2029, 6, 30)),
         KnownRuntime("provided.al2", "provided", "al2", date(2026, 7, 31)),
     )
 }
+
+# What AWS offers and Stoker does not, and what to do instead.
+_DOTNET = (
+    "Publish the function self-contained, with Amazon.Lambda.RuntimeSupport, for provided.al2023, "
+    "or deploy it as a container image"
+)
+ABSENT_RUNTIMES = dict.fromkeys(("dotnet6", "dotnet8", "dotnet10"), _DOTNET)

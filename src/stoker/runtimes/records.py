@@ -18,7 +18,7 @@ class RuntimeBuild:
     hold it. `version` is INIT_START's text, for example "python:3.12.v1"; `client` names AWS's runtime client and its
     version, for example "awslambdaric 4.2.2". `root` is, of a container image only, the file system that becomes the
     sandbox's own, with mount points in it (`images/roots.py`); nothing else then comes from the host, and `version` is
-    empty.
+    empty. `lent` are further paths of the host that the interpreter needs at the same place inside.
     """
 
     name: str
@@ -36,6 +36,20 @@ class RuntimeBuild:
     host_environment: Mapping[str, str] = field(default_factory=dict)
     client: str = ""
     root: Path | None = None
+    lent: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterStatus:
+    """Of one runtime: the interpreter's version and where it comes from (both empty without one), and what is missing.
+
+    Without a `hint`, `stoker runtimes install` helps.
+    """
+
+    version: str
+    source: str
+    is_ready: bool
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ On AWS this is the shell script /var/runtime/bootstrap; being a pure function he
 
 from collections.abc import Mapping
 
+from stoker.runtimes.java.flags import java_command
 from stoker.runtimes.records import RuntimeBuild
 
 # Flags that AWS gives Node.js unless NODE_OPTIONS asks for the opposite, and from which release on Node knows them.
@@ -24,6 +25,10 @@ def command_line(build: RuntimeBuild, environment: Mapping[str, str], *, on_host
     command = build.host_command if on_host else build.command
     if build.language == "nodejs":
         command = (command[0], *_node_flags(build.name, environment), *command[1:])
+    elif build.language == "java":
+        command = java_command(build.name, command, environment)
+    elif build.language == "ruby":
+        command = (*command, environment.get("_HANDLER", ""))
     wrapper = environment.get("AWS_LAMBDA_EXEC_WRAPPER")
     return (wrapper, *command) if wrapper and command else command
 

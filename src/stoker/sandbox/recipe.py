@@ -115,10 +115,15 @@ def _runtime(build: RuntimeBuild) -> list[list[str]]:
         steps += [["hide", f"/var/lang/{path}"] for path in _installed_packages(build.lang_dir)]
     if build.runtime_dir is not None:
         steps.append(["bind", str(build.runtime_dir), "/var/runtime"])
+    steps += [["bind", str(path), str(path)] for path in build.lent if not _is_lent_anyway(path)]
     # Debian's own interpreter looks for packages here.
     if build.language == "python" and Path("/usr/lib/python3/dist-packages").is_dir():
         steps.append(["hide", "/usr/lib/python3/dist-packages"])
     return steps
+
+
+def _is_lent_anyway(path: Path) -> bool:
+    return any(path.is_relative_to(lent) for lent in _LENT_FILES)
 
 
 def _installed_packages(lang_dir: Path) -> list[str]:

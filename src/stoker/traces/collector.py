@@ -43,10 +43,6 @@ class TraceCollector:
     def start(self) -> None:
         self._background.start(supervise(self._work_for_ever, "traces"), "traces")
 
-    def keeps(self, receiver: Receiver) -> bool:
-        """Whether `receiver` is one of those that get everything."""
-        return receiver in self._receivers
-
     def invoked(self, run: SampledRun) -> None:
         """A sampled invocation has ended."""
         self._take(run, 0)

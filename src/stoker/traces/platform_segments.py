@@ -12,7 +12,7 @@ from stoker.traces.records import SampledRun, Segment
 
 def platform_segments(run: SampledRun) -> list[Segment]:
     """The service's segment, and below it the function's."""
-    began_s = run.began_s if run.init is None else min(run.began_s, run.init[0])
+    began_s = min((run.began_s, *(phase[0] for phase in (run.init, run.restore) if phase is not None)))
     return [_segment(run, began_s, _service(run)), _segment(run, began_s, _function(run))]
 
 
@@ -48,6 +48,8 @@ def _function(run: SampledRun) -> dict[str, Any]:
     parts = [("Invocation", run.began_s, run.answered_s), ("Overhead", run.answered_s, run.ended_s)]
     if run.init is not None:
         parts.insert(0, ("Initialization", *run.init))
+    if run.restore is not None:
+        parts.insert(0, ("Restore", *run.restore))
     members: dict[str, Any] = {
         "id": run.trace.function_segment_id,
         "parent_id": run.trace.service_segment_id,

@@ -32,8 +32,9 @@ class InvocationTrace:
 class SampledRun:
     """A sampled invocation that has ended. Times are seconds since the epoch.
 
-    `init` is when the environment's init began and ended, if this invocation waited for it. `error_document` is what
-    the caller got for a failure, None without one; `xray_cause` what the runtime told X-Ray of it.
+    `init` is when the environment's init began and ended, if this invocation waited for it, and `restore` the same of
+    its restore. `error_document` is what the caller got for a failure, None without one; `xray_cause` what the
+    runtime told X-Ray of it.
     """
 
     trace: InvocationTrace
@@ -46,6 +47,7 @@ class SampledRun:
     answered_s: float
     ended_s: float
     init: tuple[float, float] | None = None
+    restore: tuple[float, float] | None = None
     error_document: bytes | None = None
     xray_cause: bytes = b""
 

@@ -108,3 +108,25 @@ async def test_when_versions_were_used_survives_a_restart_and_is_forgotten_with_
         assert await store.note({other}, {one, other}, 200.0) == {one: 100.0, other: 200.0}
         assert await store.note(set(), {other}, 300.0) == {other: 200.0}
         assert await store.note(set(), {one}, 400.0) == {one: 400.0}
+
+
+async def test_a_version_with_snap_start_becomes_inactive_after_two_weeks_and_wakes(weeks: Weeks) -> None:
+    await weeks.node.create()
+
+    def snap(function: Function | None) -> Function | None:
+        assert function is not None
+        return replace(function, latest=replace(function.latest, snap_start="PublishedVersions"))
+
+    await weeks.node.registry.change(weeks.node.target("f").key, snap)
+    await weeks.node.call("PublishVersion", FunctionName="f")
+    await weeks.node.settle()
+    await weeks.after(0)
+    await weeks.after(13.9)
+    assert weeks.version("1").state is State.ACTIVE
+    await weeks.after(0.2)
+    assert weeks.version("1").state is State.INACTIVE
+    assert weeks.version().state is State.ACTIVE
+    weeks.idleness.wake(weeks.version("1"))
+    while weeks.version("1").state is not State.ACTIVE:
+        await weeks.node.settle()
+        await weeks.after(0)

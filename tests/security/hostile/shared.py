@@ -45,3 +45,14 @@ def use(event, context):
         "device": _try(lambda: open(event["device"], "w")),
         "user": done.stdout.strip(),
     }
+
+
+def look(event, context):
+    """Where a file of this name is, but for what the host lends everybody; and all mounts."""
+    found = []
+    for folder, folders, files in os.walk("/"):
+        if folder == "/":
+            folders[:] = [name for name in folders if name not in ("proc", "usr", "lib", "etc")]
+        found += [os.path.join(folder, name) for name in files if name == event["name"]]
+    with open("/proc/self/mountinfo") as file:
+        return {"found": found, "mounts": file.read()}

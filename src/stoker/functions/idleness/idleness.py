@@ -2,7 +2,8 @@
 
 AWS does so with functions in a VPC, those made from images and versions with SnapStart (their network interfaces, their
 optimised images, their snapshots): they become Inactive, the next invocation fails and starts the way back through
-Pending. Other functions hold nothing, and stay Active. Source: reference, control plane, 4.2; Developer Guide, "Lambda function states".
+Pending. Other functions hold nothing, and stay Active. Source: reference, control plane, 4.2; Developer Guide, "Lambda
+function states" and "Improving startup performance with Lambda SnapStart".
 """
 
 import asyncio

@@ -7,7 +7,7 @@ from pathlib import Path
 from stoker.runtimes.names import KnownRuntime
 from stoker.runtimes.nodejs.client import PACKAGE, NodeClient, build_client, find_client
 from stoker.runtimes.nodejs.interpreter import NodeInterpreter, fetch, find_fetched, find_on_host, place
-from stoker.runtimes.records import RuntimeBuild, RuntimeNotReadyError
+from stoker.runtimes.records import InterpreterStatus, RuntimeBuild, RuntimeNotReadyError
 
 # What AWS's bootstrap passes whatever the function; `start.command_line` adds the rest.
 FLAGS = ("--expose-gc", "--max-http-header-size=81920")
@@ -34,17 +34,12 @@ class NodejsRuntime:
         build_client(self.runtimes_dir, node, progress)
         return self.find()
 
-    def status(self) -> tuple[str, str, bool, str]:
-        """Version, source, whether it is ready, and the hint."""
+    def status(self) -> InterpreterStatus:
         node, client = self._interpreter(), find_client(self.runtimes_dir)
         if node is None:
-            return (
-                "",
-                "",
-                False,
-                f"No Node.js {self.known.release} yet. Type: stoker runtimes install {self.known.name}",
-            )
-        return node.version, node.source, client is not None, ""
+            hint = f"No Node.js {self.known.release} yet. Type: stoker runtimes install {self.known.name}"
+            return InterpreterStatus("", "", is_ready=False, hint=hint)
+        return InterpreterStatus(node.version, node.source, client is not None)
 
     def _interpreter(self) -> NodeInterpreter | None:
         return find_on_host(self.known.release) or find_fetched(self.known.release, self._root())

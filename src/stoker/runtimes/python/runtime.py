@@ -8,7 +8,7 @@ from stoker.runtimes.builds import build_path, is_built, make_build, read_stamp
 from stoker.runtimes.names import KnownRuntime
 from stoker.runtimes.python import packages
 from stoker.runtimes.python.discovery import PythonInterpreter
-from stoker.runtimes.records import RuntimeBuild, RuntimeNotReadyError
+from stoker.runtimes.records import InterpreterStatus, RuntimeBuild, RuntimeNotReadyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class PythonRuntime:
             make_build(path, lambda directory: self._fill_from_wheels(directory, progress))
         return self.find()
 
-    def is_ready(self) -> bool:
-        """Whether `find` would answer."""
-        return self.interpreter.is_ours or is_built(self._path())
+    def status(self) -> InterpreterStatus:
+        is_ready = self.interpreter.is_ours or is_built(self._path())
+        return InterpreterStatus(self.interpreter.version, self.interpreter.source, is_ready)
 
     def _path(self) -> Path:
         recipe = packages.copy_recipe() if self.interpreter.is_ours else packages.fetch_recipe(self.interpreter)

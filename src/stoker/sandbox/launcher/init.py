@@ -172,8 +172,8 @@ def _listen(ports: list[int]) -> list[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         address = LINK_LOCAL_ADDRESS
         if port == RUNTIME_API_PORT:
-            # Also at 127.0.0.1, the only kind of address from which AWS's SDKs fetch credentials by plain HTTP; bound to
-            # the loopback device, so that nobody beyond this sandbox reaches it (socket(7), SO_BINDTODEVICE).
+            # Also at 127.0.0.1, the only kind of address from which AWS's SDKs fetch credentials by plain HTTP; bound
+            # to the loopback device, so that nobody beyond this sandbox reaches it (socket(7), SO_BINDTODEVICE).
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
             address = "0.0.0.0"  # noqa: S104
         listener.bind((address, port))

@@ -69,9 +69,15 @@ class Networks:
 
     async def _running(self) -> "_Program":
         if self._program is None or (self._program.done() and not _is_alive(self._program)):
-            start = _Program.start(self._order, self._on_ended)
+            start = self._started_after(self._program)
             self._program = asyncio.get_running_loop().create_task(start, name="network program")
         return await asyncio.shield(self._program)
+
+    async def _started_after(self, former: "asyncio.Task[_Program] | None") -> "_Program":
+        """A new program. One that ended by itself is waited for, so that nothing of it is left."""
+        if former is not None and not former.cancelled() and former.exception() is None:
+            await former.result().close()
+        return await _Program.start(self._order, self._on_ended)
 
 
 def _nobody() -> None:

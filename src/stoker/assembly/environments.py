@@ -1,0 +1,133 @@
+"""Execution environments: how they are planned and made, the pool, and those that are initialised ahead."""
+
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from stoker.assembly.functions import Declared, Functions
+from stoker.assembly.stores import Stores
+from stoker.clock import Clock
+from stoker.code_sweep import CodeSweep
+from stoker.config import Settings
+from stoker.environments.host_memory import HostMemory
+from stoker.environments.maker import EnvironmentMaker
+from stoker.environments.planner import Planner
+from stoker.environments.pool import EnvironmentPool
+from stoker.environments.provisioned import ProvisionedConcurrency
+from stoker.environments.scaling_rate import ScalingRate
+from stoker.environments.snapshots import Snapshots
+from stoker.front_door.sandbox_doors import SandboxDoors
+from stoker.functions.activation import Activation
+from stoker.functions.records import Function, FunctionKey, State
+from stoker.functions.registry import Follower
+from stoker.invocations.concurrency import Concurrency
+from stoker.node import url_of
+from stoker.sandbox.namespace_sandbox import AWS_ENDPOINT
+from stoker.sandbox.sandbox import SandboxMaker
+from stoker.supervision import Background, supervise
+from stoker.traces.collector import TraceCollector
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """The pool, running, and those who keep some of its environments ready; who activates functions needs them."""
+
+    pool: EnvironmentPool
+    doors: SandboxDoors
+    concurrency: Concurrency
+    provisioned: ProvisionedConcurrency
+    activation: Activation
+
+
+def start_environments(
+    settings: Settings,
+    declared: Declared,
+    stores: Stores,
+    functions: Functions,
+    traces: TraceCollector,
+    maker: SandboxMaker,
+    listener: socket.socket,
+    clock: Clock,
+    background: Background,
+    parts: AsyncExitStack,
+) -> Environments:
+    """`listener` is the front door's: what ordinary processes call instead of a socket in their sandbox."""
+    registry = functions.registry
+    doors = SandboxDoors()
+    parts.push_async_callback(doors.close)
+    pool = EnvironmentPool(
+        maker=EnvironmentMaker(
+            maker,
+            _planner(settings, declared, stores, functions, maker, listener).plan,
+            stores.logs,
+            traces,
+            clock,
+            settings.limits.response_payload_bytes_max,
+            add_door=doors.add if settings.aws_in_functions else None,
+        ),
+        background=background,
+        host_memory=HostMemory(settings.memory_reserve_mb),
+        scaling_rate=ScalingRate(settings.scale_out_environments_per_10_s),
+        idle_timeout_s=settings.idle_timeout_s,
+        freeze_after_s=settings.freeze_after_s,
+    )
+    parts.push_async_callback(pool.close)
+    registry.on_change(pool.drain)
+    registry.follow(_prepare_active(pool))
+    background.start(pool.run_housekeeping(), "environment housekeeping")
+    sweep = CodeSweep(stores.code, stores.layer_trees, stores.layers, stores.images, registry, pool)
+    background.start(supervise(sweep.run, "code sweep"), "code sweep")
+
+    concurrency = Concurrency(settings.concurrent_executions)
+    registry.follow(concurrency.note)
+    provisioned = ProvisionedConcurrency(pool, background, concurrency.provision, settle_s=settings.update_delay_s)
+    parts.push_async_callback(provisioned.close)
+    registry.follow(provisioned.follow)
+    snapshots = Snapshots(pool, background, settings.snapshots_ready_max)
+    parts.push_async_callback(snapshots.close)
+    registry.follow(snapshots.follow)
+    activation = Activation(
+        registry,
+        stores.code,
+        stores.layer_trees,
+        functions.runtimes,
+        stores.images,
+        snapshots,
+        background,
+        settings.update_delay_s,
+    )
+    activation.resume()
+    return Environments(pool, doors, concurrency, provisioned, activation)
+
+
+def _planner(
+    settings: Settings,
+    declared: Declared,
+    stores: Stores,
+    functions: Functions,
+    maker: SandboxMaker,
+    listener: socket.socket,
+) -> Planner:
+    on_host = maker.isolation == "plain"
+    return Planner(
+        stores.code,
+        stores.layer_trees,
+        functions.runtimes,
+        stores.images,
+        fresh=settings.fresh,
+        on_host=on_host,
+        aws_endpoint=(url_of(listener) if on_host else AWS_ENDPOINT) if settings.aws_in_functions else "",
+        networks=declared.networks,
+        file_systems=functions.file_systems,
+        sealing=functions.sealing,
+    )
+
+
+def _prepare_active(pool: EnvironmentPool) -> Follower:
+    """A runtime is started with the first of its functions, so that the first call does not wait for it."""
+
+    def follow(_: FunctionKey, function: Function | None) -> None:
+        if function is not None and function.latest.state is State.ACTIVE:
+            pool.prepare(function.latest)
+
+    return follow

@@ -1,0 +1,98 @@
+"""The waist, and everything that calls through it by itself: queued events and event source mappings."""
+
+import asyncio
+from dataclasses import dataclass
+
+from stoker.assembly.environments import Environments
+from stoker.assembly.functions import Functions
+from stoker.assembly.rest_of_aws import RestOfAws
+from stoker.assembly.stores import Stores
+from stoker.async_invocations.queue import AsyncInvocations
+from stoker.clock import Clock
+from stoker.config import Settings
+from stoker.event_sources.calls import FunctionCalls
+from stoker.event_sources.pollers import Pollers
+from stoker.event_sources.readers import Readers
+from stoker.event_sources.store import MappingStore
+from stoker.event_sources.transitions import MappingTransitions
+from stoker.functions.idleness.idleness import Idleness
+from stoker.functions.idleness.store import UseStore
+from stoker.invocations.invoke import Invoker
+from stoker.invocations.request_rate import RequestRate
+from stoker.invocations.streaming import ResponseStreams
+from stoker.invocations.trace import Tracing
+from stoker.supervision import Background, supervise
+from stoker.traces.sampling import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Invocations:
+    """`events` and `pollers` are to be started when the node answers, and stopped with its grace."""
+
+    invoker: Invoker
+    streams: ResponseStreams
+    tracing: Tracing
+    events: AsyncInvocations
+    mappings: MappingStore
+    transitions: MappingTransitions
+    pollers: Pollers
+
+
+async def join_invocations(
+    settings: Settings,
+    stores: Stores,
+    functions: Functions,
+    environments: Environments,
+    aws: RestOfAws,
+    clock: Clock,
+    background: Background,
+) -> Invocations:
+    """Nothing is invoked yet."""
+    registry, limits = functions.registry, settings.limits
+    invoker = _invoker(settings, stores, functions, environments, clock, background)
+    tracing = Tracing(registry, Sampling())
+    mappings = MappingStore(stores.database)
+    calls = FunctionCalls(registry, invoker, tracing.header)
+    readers = Readers(aws.clients, calls, stores.database, background, clock, limits.request_payload_bytes_max)
+    pollers = Pollers(mappings, readers, background)
+    transitions = MappingTransitions(mappings, pollers, background, settings.update_delay_s)
+    await transitions.resume()
+    return Invocations(
+        invoker=invoker,
+        streams=ResponseStreams(invoker, background, limits),
+        tracing=tracing,
+        events=AsyncInvocations(registry, invoker, aws.clients, stores.database, background, clock, settings),
+        mappings=mappings,
+        transitions=transitions,
+        pollers=pollers,
+    )
+
+
+def _invoker(
+    settings: Settings,
+    stores: Stores,
+    functions: Functions,
+    environments: Environments,
+    clock: Clock,
+    background: Background,
+) -> Invoker:
+    registry = functions.registry
+    request_rate = RequestRate(
+        settings.concurrent_executions,
+        settings.limits.requests_per_s_per_concurrency,
+        asyncio.get_running_loop().time,
+    )
+    registry.follow(request_rate.note)
+    idleness = Idleness(
+        registry,
+        environments.activation,
+        UseStore(stores.database),
+        background,
+        clock,
+        settings.inactive_after_days,
+        settings.snapshots_inactive_after_days,
+    )
+    background.start(supervise(idleness.run, "idleness"), "idleness")
+    return Invoker(
+        registry, environments.provisioned, environments.concurrency, request_rate, environments.pool, idleness
+    )

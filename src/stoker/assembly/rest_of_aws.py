@@ -1,0 +1,31 @@
+"""The rest of AWS, wherever it is: embedded, elsewhere or off."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from stoker.clock import Clock
+from stoker.config import Settings
+from stoker.neighbours.choices import Choices, read_choices
+from stoker.neighbours.clients import AwsClients
+from stoker.neighbours.embedded import EmbeddedNeighbours
+from stoker.neighbours.forwarder import Forwarder
+
+
+@dataclass(frozen=True, slots=True)
+class RestOfAws:
+    """`clients` are for the node's own calls, `forwarder` for those of its callers."""
+
+    choices: Choices
+    clients: AwsClients
+    forwarder: Forwarder
+
+
+async def open_rest_of_aws(settings: Settings, clock: Clock, parts: AsyncExitStack) -> RestOfAws:
+    """Nothing is started yet: the embedded neighbours come with the first call for them. Raises SettingsError."""
+    choices = read_choices(settings.neighbours)
+    embedded = await parts.enter_async_context(EmbeddedNeighbours(settings.data / "run"))
+    clients = AwsClients(choices, embedded)
+    parts.callback(clients.close)
+    forwarder = Forwarder(choices, embedded, clock)
+    parts.push_async_callback(forwarder.close)
+    return RestOfAws(choices, clients, forwarder)

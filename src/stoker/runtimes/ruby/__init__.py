@@ -1,0 +1,1 @@
+"""Ruby runtimes: interpreters of this host, each with AWS's runtime client beside it."""
