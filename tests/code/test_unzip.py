@@ -61,6 +61,7 @@ def test_modes_are_readable_for_all_and_executable_where_the_archive_says_so(pac
                 RawEntry(b"secret", b"s", stat.S_IFREG | 0o600),
                 RawEntry(b"setuid", b"s", stat.S_IFREG | 0o6755),
                 RawEntry(b"from-windows", b"s", mode=0),
+                RawEntry(b"META-INF/", mode=0xFFFF),  # by Maven
             ),
             package / "tree",
             UNZIPPED_BYTES_MAX,
@@ -68,7 +69,8 @@ def test_modes_are_readable_for_all_and_executable_where_the_archive_says_so(pac
     finally:
         os.umask(old_umask)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (package / "tree").rglob("*")}
-    assert modes == {"bin": 0o755, "bootstrap": 0o755, "secret": 0o644, "setuid": 0o755, "from-windows": 0o644}
+    files = {"bootstrap": 0o755, "secret": 0o644, "setuid": 0o755, "from-windows": 0o644}
+    assert modes == {"bin": 0o755, "META-INF": 0o755, **files}
     assert stat.S_IMODE((package / "tree").stat().st_mode) == 0o755
 
 

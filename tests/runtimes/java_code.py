@@ -10,7 +10,7 @@ from stoker.runtimes.records import RuntimeBuild
 from tests.handlers import folder
 
 # The oldest release that the tests run.
-RELEASE = "17"
+RELEASE = "11"
 
 
 def compile_handlers(build: RuntimeBuild, directory: Path) -> Path:
@@ -19,8 +19,8 @@ def compile_handlers(build: RuntimeBuild, directory: Path) -> Path:
         pytest.skip("needs javac: sudo apt-get install openjdk-17-jdk-headless")
     assert build.runtime_dir is not None
     sources = [str(path) for path in folder("java").rglob("*.java")]
-    command = ["javac", "--release", RELEASE, "-classpath", f"{build.runtime_dir}/lib/*", "-d", str(directory)]
-    subprocess.run([*command, *sources], check=True, timeout=60)
+    command = ["javac", "-Xlint:-options", "--release", RELEASE, "-classpath", f"{build.runtime_dir}/lib/*"]
+    subprocess.run([*command, "-d", str(directory), *sources], check=True, timeout=60)
     return directory
 
 

@@ -6,6 +6,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A runtime is killed in the middle of a request, its next one."""
+
+
 class RuntimeApi:
     """`answers` gets (path, body) of everything that the runtime posts."""
 
@@ -14,8 +21,7 @@ class RuntimeApi:
         self._event = event
         self._is_over = threading.Event()
         self._given = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._request_handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._request_handler())
 
     @property
     def address(self) -> str:

@@ -103,10 +103,11 @@ def test_no_interpreter_at_all_is_said_so(settings: Settings) -> None:
     for status in rubies:
         assert status.hint.startswith(f"No Ruby {status.name.removeprefix('ruby')} was found")
     for status in missing:
-        if status.language == "java":
-            assert (
-                "was found on this machine. Install one, for example: sudo apt-get install -y openjdk-" in status.hint
-            )
+        if status.name == "java8.al2":
+            assert "No Java 8 was found" in status.hint
+            assert "openjdk-8-jdk-headless" in status.hint
+        elif status.language == "java":
+            assert status.hint.endswith(f"yet. Type: stoker runtimes install {status.name}")
 
 
 @pytest.mark.usefixtures("nothing_else")

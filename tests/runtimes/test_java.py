@@ -16,7 +16,7 @@ from .java_code import compile_handlers, jar_of
 from .runtime_api import RuntimeApi
 from .test_running import run
 
-RUNTIMES = ("java17", "java21", "java25")
+RUNTIMES = ("java11", "java17", "java21", "java25")
 # No test waits for processors that others use.
 MEMORY_MB = 1769
 

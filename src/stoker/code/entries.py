@@ -25,6 +25,7 @@ LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000  # encrypted; strong encryption; encrypted directory (APPNOTE.TXT 4.4.4)
 COUNTED_AT_ONCE_BYTES = limits.MIB
 DRIVE_LETTER = re.compile(r"[A-Za-z]:")
+MODE_OF_MAVEN = 0xFFFF
 EPOCH_OF_ZIP_S = calendar.timegm((1980, 1, 1, 0, 0, 0))
 
 
@@ -106,7 +107,7 @@ def _entry(archive: bytes, info: zipfile.ZipInfo) -> Entry:
     return Entry(
         path=path,
         kind=kind,
-        is_executable=bool(info.external_attr >> 16 & 0o111),
+        is_executable=bool(_unix_mode(info) & 0o111),
         modified_s=_modified_s(info),
         start=start,
         packed_bytes=packed_bytes,
@@ -117,8 +118,7 @@ def _entry(archive: bytes, info: zipfile.ZipInfo) -> Entry:
 
 
 def _kind(info: zipfile.ZipInfo, name: str) -> EntryKind:
-    """By the Unix mode in the upper half of the attributes, which archives from other systems leave zero."""
-    file_type = stat.S_IFMT(info.external_attr >> 16)
+    file_type = stat.S_IFMT(_unix_mode(info))
     if name.endswith("/"):
         if file_type not in (0, stat.S_IFDIR):
             raise BadPackageError(f"The entry {_shown(name)} is a directory by name and something else by type.")
@@ -130,6 +130,15 @@ def _kind(info: zipfile.ZipInfo, name: str) -> EntryKind:
     if file_type == stat.S_IFDIR:
         return EntryKind.DIRECTORY
     raise BadPackageError(f"The entry {_shown(name)} is neither a file, nor a directory, nor a symbolic link.")
+
+
+def _unix_mode(info: zipfile.ZipInfo) -> int:
+    """The upper half of the attributes; 0 if there is none, as in archives from other systems.
+
+    Maven writes -1 for directories that it has not copied from anywhere.
+    """
+    mode = info.external_attr >> 16
+    return 0 if mode == MODE_OF_MAVEN else mode
 
 
 def _check_readable(info: zipfile.ZipInfo, name: str) -> None:

@@ -142,14 +142,7 @@ class RuntimeCatalogue:
         return PythonRuntime(known, interpreter, self._settings.runtimes_dir / known.name)
 
     def _java(self, known: KnownRuntime) -> JavaRuntime:
-        release = known.release
-        jvm = find_jvm(release, self._named(known), self._must_not_be_shown())
-        if jvm is None:
-            raise RuntimeNotReadyError(
-                f"No Java {release} was found on this machine. Install one, for example: "
-                f"sudo apt-get install -y openjdk-{release}-jdk-headless (or name one in the setting 'interpreters'), "
-                f"then type: stoker runtimes install {known.name}"
-            )
+        jvm = find_jvm(known.release, self._named(known), self._must_not_be_shown())
         return JavaRuntime(known, jvm, self._settings.runtimes_dir)
 
     def _ruby(self, known: KnownRuntime) -> RubyRuntime:

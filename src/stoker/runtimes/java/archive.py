@@ -76,6 +76,13 @@ def _environment(address: str) -> dict[str, str]:
     }
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """The client is ended in the middle of a request, its next one: not worth a word."""
+
+
 class _RuntimeApi:
     """One event, then silence; `has_answer` is set by anything that the client posts."""
 
@@ -83,8 +90,7 @@ class _RuntimeApi:
         self.has_answer = threading.Event()
         self._is_over = threading.Event()
         self._is_given = False
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._request_handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._request_handler())
 
     @property
     def address(self) -> str:

@@ -80,7 +80,7 @@ public class Handlers {
         answer.put("processors", Runtime.getRuntime().availableProcessors());
         answer.put("flags", java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments());
         answer.put("collectors", java.lang.management.ManagementFactory.getGarbageCollectorMXBeans().stream()
-            .map(bean -> bean.getName()).toList());
+            .map(bean -> bean.getName()).collect(java.util.stream.Collectors.toList()));
         answer.put("trace", System.getProperty("com.amazonaws.xray.traceHeader"));
         // It uses the security properties, which Debian keeps outside of the JVM's directory.
         answer.put("digest", java.security.MessageDigest.getInstance("SHA-256").digest(new byte[0]).length);
