@@ -87,8 +87,7 @@ def test_what_is_not_in_s3_is_told_in_awss_words(lambda_client: Any, bucket: str
         lambda_client.create_function(**basic, Code={"S3Bucket": bucket, "S3Key": "none.zip"})
     assert refusal(raised) == (
         "InvalidParameterValueException",
-        "Error occurred while GetObject. S3 Error Code: NoSuchKey. "
-        "S3 Error Message: The specified key does not exist.",
+        "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.",
     )
     with pytest.raises(ClientError) as raised:
         lambda_client.create_function(**basic, Code={"S3Bucket": f"none-{uuid.uuid4()}", "S3Key": "none.zip"})

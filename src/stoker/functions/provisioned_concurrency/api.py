@@ -59,9 +59,7 @@ class ProvisionedConcurrencyApi:
             if function.version(qualifier) is None:
                 raise _missing(target)
             neighbours = self._registry.functions_of(target.account_id, target.region)
-            check_capacity(
-                function, qualifier, config.requested, neighbours, self._account_limit, self._unreserved_min
-            )
+            check_capacity(function, qualifier, config.requested, neighbours, self._account_limit, self._unreserved_min)
             check_qualifier(function, qualifier)
             return replace(function, provisioned={**function.provisioned, qualifier: config})
 
