@@ -21,6 +21,9 @@ VERSION = "4.0.2"
 
 BUILD_TIMEOUT_S = 1200.0
 
+# Headers of an older Node.js ask for C++14, which node-addon-api, a dependency of the client's addon, has outgrown.
+CXX17_SINCE = 18
+
 # Command and the Debian package that has it.
 _TOOLS = {"cmake": "cmake", "make": "make", "c++": "g++", "tar": "tar", "xz": "xz-utils"}
 
@@ -140,4 +143,6 @@ class _NpmProject:
         environment["PATH"] = f"{self.directory / 'path'}:{environment.get('PATH', os.defpath)}"
         if (headers := self.node.headers_prefix) is not None:
             environment["npm_config_nodedir"] = str(headers)
+        if int(self.node.version.split(".")[0]) < CXX17_SINCE:
+            environment["CXXFLAGS"] = f"{environment.get('CXXFLAGS', '')} -std=gnu++17"
         return environment
