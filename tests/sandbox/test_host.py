@@ -22,6 +22,7 @@ def test_a_host_is_examined_within_two_seconds_and_the_report_is_json() -> None:
     assert report.reason
 
 
+@pytest.mark.alone
 def test_examining_leaves_nothing_behind() -> None:
     mounts, groups = Path("/proc/self/mountinfo").read_text(), _probe_groups()
     examine()
