@@ -9,13 +9,23 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from stoker.clock import Clock
-from stoker.environments.outcomes import NO_BOOTSTRAP, Ending, FailedInit, NoBootstrap, TimedOut, exit_text, outcome_of
+from stoker.environments.extensions import ExtensionProcesses, facts_of, invoke_event
+from stoker.environments.outcomes import (
+    NO_BOOTSTRAP,
+    Ending,
+    FailedInit,
+    NoBootstrap,
+    Outcome,
+    TimedOut,
+    exit_text,
+    outcome_of,
+)
 from stoker.environments.output import Output
 from stoker.environments.reports import Reports, Traces
 from stoker.environments.restore import restore_refusal, restored, served_credentials
@@ -26,12 +36,14 @@ from stoker.lambda_model.call import Caller
 from stoker.limits import MEMORY_MB_PER_VCPU
 from stoker.logs.environment_log import EnvironmentLog
 from stoker.logs.platform_log import PlatformLog
-from stoker.runtime_api.exchange import Event, Exchange, InitResult, RuntimeEnded
+from stoker.runtime_api.exchange import Event, Exchange, ExtensionFailed, InitResult, RuntimeEnded, RuntimeState
+from stoker.runtime_api.extensions import Extensions, ShutdownReason
 from stoker.runtime_api.server import RuntimeApi
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker, SandboxSpec
 from stoker.traces.daemon import TraceDaemon
 from stoker.traces.invocation_trace import sampled_trace
+from stoker.traces.records import InvocationTrace
 
 log = logging.getLogger("stoker.environments")
 
@@ -47,7 +59,8 @@ INIT_VCPUS_MIN = 1.0
 class EnvironmentPlan:
     """All that starting one environment takes. `process` is None without a program to start; `no_process` says why.
 
-    With a `credentials_token` its processes fetch their credentials from the Runtime API's socket.
+    `extensions` are started before it. With a `credentials_token` its processes fetch their credentials from the
+    Runtime API's socket.
     """
 
     name: str
@@ -58,6 +71,7 @@ class EnvironmentPlan:
     initialization: Initialization = "on-demand"
     no_process: NoBootstrap = NO_BOOTSTRAP
     credentials_token: str = ""
+    extensions: tuple[ProcessSpec, ...] = ()
 
     @property
     def init_limit_s(self) -> float:
@@ -65,6 +79,18 @@ class EnvironmentPlan:
         if self.initialization == "on-demand":
             return INIT_LIMIT_S
         return max(INIT_LIMIT_AHEAD_S, min(self.version.timeout_s, INIT_LIMIT_AHEAD_MAX_S))
+
+
+class _Run(NamedTuple):
+    """An invocation whose answer is known. Times of the loop (`deadline_s`) and of perf_counter."""
+
+    invocation: Invocation
+    trace: InvocationTrace | None
+    outcome: Outcome
+    began_s: float
+    answered_s: float
+    deadline_s: float
+    is_platform_fault: bool
 
 
 class Door(Protocol):
@@ -109,7 +135,10 @@ class Environment:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._exchange = Exchange(response_bytes_max)
-        self._api = RuntimeApi(self._exchange, served_credentials(plan.version, plan.credentials_token, clock))
+        self._extensions = Extensions(facts_of(plan.version), self._extension_failed)
+        self._others = ExtensionProcesses(plan.extensions, self._extensions, environment_log, platform_log, clock)
+        credentials = served_credentials(plan.version, plan.credentials_token, clock)
+        self._api = RuntimeApi(self._exchange, self._extensions, credentials)
         self._add_door = add_door
         self._door: Door | None = None
         self._sandbox: Sandbox | None = None
@@ -117,6 +146,8 @@ class Environment:
         self._daemon: TraceDaemon | None = None
         self._needs_init = True
         self._needs_reset = False
+        self._reset_reason: ShutdownReason = "FAILURE"
+        self._unfinished: _Run | None = None
         self._is_gone = False
         self._was_restored = False
         self._vcpus = plan.version.memory_mb / MEMORY_MB_PER_VCPU
@@ -138,6 +169,11 @@ class Environment:
     def needs_recovery(self) -> bool:
         return self._needs_reset and self.is_usable
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the last invocation goes on, in extensions, although it is answered: `finish` is to be called."""
+        return self._unfinished is not None
+
     async def start(self) -> None:
         """The init phase. A function whose init fails is no error here: its next invocation finds out.
 
@@ -150,8 +186,8 @@ class Environment:
             failure: FailedInit | None = FailedInit(self.plan.no_process)
             await self._make(_nothing(self.plan.build))
         else:
-            await self._make(self.plan.process)
-            failure = await self._wait_init(deadline_s)
+            await self._make(_first(self.plan.process) if self.plan.extensions else self.plan.process)
+            failure = await self._wait_init(deadline_s, self.plan.process if self.plan.extensions else None)
         init_ms = (perf_counter() - began_s) * 1000
         self._drain()
         self._reports.init_ended(failure, init_ms, "init")
@@ -183,28 +219,53 @@ class Environment:
             header = invocation.trace_id if trace is None else trace.handler_header
             head = _event_head(invocation, deadline_ms, header)
             event = Event(invocation.request_id, head, invocation.payload, invocation.sink)
+            if self._extensions.members:
+                self._extensions.invoke(invoke_event(invocation, deadline_ms, header))
             answer, ran_out_of_memory = await self._answer_to(event, deadline_s)
         else:
             answer, ran_out_of_memory = failure.answer, failure.ran_out_of_memory
-        duration_ms = (perf_counter() - began_s) * 1000
+        answered_s = perf_counter()
         outcome = outcome_of(answer, invocation.request_id, self.version.timeout_s, ran_out_of_memory)
-        if outcome.needs_reset:
-            self._needs_init = self._needs_reset = True
         self._drain()
-        self._reports.ended(
-            invocation,
-            trace,
-            outcome,
-            duration_ms,
-            self._started().memory_max_mb(),
-            is_platform_fault=outcome.needs_reset or failure is not None,
+        self._reports.answered(invocation, outcome, (answered_s - began_s) * 1000)
+        run = _Run(
+            invocation, trace, outcome, began_s, answered_s, deadline_s, outcome.needs_reset or failure is not None
         )
+        if self._extensions.members and not run.is_platform_fault:
+            self._unfinished = run
+            if invocation.wants_log:  # which ends with REPORT
+                await self.finish()
+        else:
+            self._reported(run, answered_s)
         return InvocationResult(
             payload=outcome.payload,
             executed_version=self.version.version,
             function_error="Unhandled" if outcome.is_error else None,
             log_tail=self._log.end_tail() if invocation.wants_log else b"",
         )
+
+    async def finish(self) -> None:
+        """Wait until runtime and extensions ask for their next event, and report the invocation."""
+        run, self._unfinished = self._unfinished, None
+        if run is None:
+            return
+        failed: ExtensionFailed | RuntimeEnded | TimedOut | None
+        try:
+            async with asyncio.timeout_at(run.deadline_s):
+                await self._exchange.wait_idle()
+                if self._exchange.state is RuntimeState.EXITED and not self._extensions.has_failed:
+                    failed = RuntimeEnded(None, None)
+                else:
+                    failed = await self._extensions.wait_done()
+        except TimeoutError:
+            failed = TimedOut()
+        ended_s = perf_counter()
+        if failed is not None:
+            status = outcome_of(failed, run.invocation.request_id, self.version.timeout_s)
+            told = replace(run.outcome, needs_reset=True, status=status.status, error_type=status.error_type)
+            run = run._replace(outcome=told, is_platform_fault=True)
+        self._drain()
+        self._reported(run, ended_s)
 
     def freeze(self) -> None:
         if not self.is_frozen and self._sandbox is not None:
@@ -224,6 +285,9 @@ class Environment:
     async def close(self) -> None:
         """End it. AWS kills a runtime without extensions at once, so there is nothing to wait for but the end."""
         if self._sandbox is not None:
+            if self._extensions.members and not self._is_gone:
+                self.thaw()
+                await self._others.shut_down(self._sandbox, "SPINDOWN")
             self._sandbox.kill()
             await self._sandbox.wait_closed()
         self._api.close()
@@ -232,6 +296,7 @@ class Environment:
         if self._output is not None:
             self._output.close()
             self._output = None
+        self._others.close()
         if self._daemon is not None:
             self._daemon.close()
 
@@ -262,13 +327,12 @@ class Environment:
         if self.plan.process is None:
             failure: FailedInit | None = FailedInit(self.plan.no_process)
         else:
+            if self._extensions.members:
+                await self._reset()
             self._exchange.restart()
+            self._extensions.restart()
             self._set_cpu(max(self._vcpus, INIT_VCPUS_MIN))
-            try:
-                self._started().start(self.plan.process)
-            except SandboxError:
-                return FailedInit(RuntimeEnded(None, None))
-            failure = await self._wait_init(deadline_s)
+            failure = await self._wait_init(deadline_s, self.plan.process)
         self._drain()
         self._reports.init_ended(failure, (perf_counter() - began_s) * 1000, "invoke")
         if failure is not None:
@@ -279,15 +343,33 @@ class Environment:
         await self._restore()
         return None
 
-    async def _wait_init(self, deadline_s: float) -> FailedInit | None:
+    async def _wait_init(self, deadline_s: float, runtime: ProcessSpec | None) -> FailedInit | None:
+        """`runtime` is to be started, after the extensions; None if it runs already."""
         try:
             async with asyncio.timeout_at(deadline_s):
-                result: InitResult = await self._exchange.wait_init()
+                result = await self._initialised(runtime)
         except TimeoutError:
             return FailedInit(TimedOut())
+        except SandboxError:
+            return FailedInit(RuntimeEnded(None, None))
+        finally:
+            self._drain()
+            self._others.init_ended()
         if result is None:
             return None
         return FailedInit(result, self._ran_out_of_memory(result))
+
+    async def _initialised(self, runtime: ProcessSpec | None) -> InitResult:
+        """Extensions register, then the runtime starts; it has ended well when all of them wait for an event."""
+        if runtime is not None:
+            if self.plan.extensions and (failed := await self._others.start(self._started())) is not None:
+                return failed
+            self._others.runtime_starts()
+            self._started().start(runtime)
+        result = await self._exchange.wait_init()
+        if result is None and self._extensions.members:
+            return await self._extensions.wait_ready()
+        return result
 
     # Restore
 
@@ -335,14 +417,38 @@ class Environment:
                 return failure.answer, failure.ran_out_of_memory
         return answer, self._ran_out_of_memory(answer)
 
+    def _reported(self, run: _Run, ended_s: float) -> None:
+        """The invocation is over for everybody."""
+        if run.outcome.needs_reset:
+            self._needs_init = self._needs_reset = True
+            self._reset_reason = "TIMEOUT" if run.outcome.status == "timeout" else "FAILURE"
+        self._reports.ended(
+            run.invocation,
+            run.trace,
+            run.outcome,
+            (ended_s - run.began_s) * 1000,
+            self._started().memory_max_mb(),
+            is_platform_fault=run.is_platform_fault,
+            extensions_ms=(ended_s - run.answered_s) * 1000,
+        )
+
     # Ends
+
+    def _extension_failed(self, failed: ExtensionFailed) -> None:
+        """Whatever goes on is over, and nothing goes on before a reset."""
+        self._needs_init = self._needs_reset = True
+        self._exchange.ended(failed)
+        self._on_gone(self)
 
     def _on_exit(self, end: Exit) -> None:
         if end.name == SANDBOX:
             self._is_gone = True
             self._api.ended(RuntimeEnded(None, end.signal))
+            self._extensions.restart()
             self._on_gone(self)
-        elif end.name == RUNTIME:
+        else:
+            self._others.ended(end)
+        if end.name == RUNTIME:
             self._needs_init = True
             self._api.ended(RuntimeEnded(end.code, end.signal))
             self._on_gone(self)
@@ -350,12 +456,17 @@ class Environment:
 
     async def _reset(self) -> None:
         self._needs_init = True
+        reason, self._reset_reason = self._reset_reason, "FAILURE"
+        if self._extensions.members and not self._is_gone:
+            await self._others.shut_down(self._started(), reason)
         try:
             await self._started().reset()
         except SandboxError:
             self._is_gone = True
+        self._extensions.restart()
+        self._needs_reset = False
         self._drain()
-        self._api.hang_up()
+        self._api.hang_up(on_extensions=True)
 
     def _ran_out_of_memory(self, answer: object) -> bool:
         return isinstance(answer, RuntimeEnded) and self._started().ran_out_of_memory()
@@ -363,6 +474,7 @@ class Environment:
     def _drain(self) -> None:
         if self._output is not None:
             self._output.drain()
+        self._others.drain()
 
     def _set_cpu(self, vcpus: float) -> None:
         self._started().set_cpu(vcpus)
@@ -370,6 +482,11 @@ class Environment:
     def _started(self) -> Sandbox:
         assert self._sandbox is not None
         return self._sandbox
+
+
+def _first(runtime: ProcessSpec) -> ProcessSpec:
+    """In place of a runtime that starts later, and from the same launcher."""
+    return replace(runtime, name="nothing", argv=())
 
 
 def _nothing(build: RuntimeBuild) -> ProcessSpec:

@@ -100,8 +100,8 @@ class NamespaceSandbox:
         self._group.watch_memory(self._out_of_memory)
         return kept
 
-    def start(self, process: ProcessSpec) -> None:
-        self._order(order_to_start(process))
+    def start(self, process: ProcessSpec, output: int | None = None) -> None:
+        self._order(order_to_start(process), () if output is None else (output,))
         # Whoever ran out of memory before is gone.
         self._group.watch_memory(self._out_of_memory)
 

@@ -54,13 +54,16 @@ class PlainSandbox:
         self.output, self._writer = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.output, False)
 
-    def start(self, process: ProcessSpec) -> None:
+    def start(self, process: ProcessSpec, output: int | None = None) -> None:
+        if not process.argv:
+            return
+        writer = self._writer if output is None else output
         try:
             started = subprocess.Popen(
                 process.argv,
                 stdin=subprocess.DEVNULL,
-                stdout=self._writer,
-                stderr=self._writer,
+                stdout=writer,
+                stderr=writer,
                 pass_fds=(self._writer,),
                 cwd=self._spec.task,
                 env=self._environment(process.environment),

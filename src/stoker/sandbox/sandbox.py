@@ -96,8 +96,11 @@ class Sandbox(Protocol):
     runtime_api: str
     task_directory: str
 
-    def start(self, process: ProcessSpec) -> None:
-        """Start a process in it. Raises SandboxError if the sandbox is gone."""
+    def start(self, process: ProcessSpec, output: int | None = None) -> None:
+        """Start a process in it, which prints into the descriptor `output` if it is not to share the sandbox's pipe.
+
+        Without `argv` nothing is started. Raises SandboxError if the sandbox is gone.
+        """
 
     def signal(self, process: str, number: int) -> None:
         """Send a signal to a process by the name it was started with; a process or sandbox that ended is no error."""
