@@ -4,7 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass, field, replace
 
-from stoker.runtime_api.exchange import Answer, Event, Exchange, RuntimeState
+from stoker.runtime_api.exchange import ACCEPTED, Answer, Event, Exchange, RuntimeState
 from stoker.runtime_api.extensions import Extensions, FunctionFacts
 from stoker.runtime_api.server import RuntimeApi
 from stoker.runtime_api.streaming import ResponseSink
@@ -93,4 +93,6 @@ def chunked(path: str, chunks: list[bytes], trailers: str = "", *headers: str) -
 
 def no_extensions() -> Extensions:
     """Of an environment in which nothing is registered yet."""
-    return Extensions(FunctionFacts("f", "$LATEST", "index.handler", "000000000000"), lambda _: None)
+    return Extensions(
+        FunctionFacts("f", "$LATEST", "index.handler", "000000000000"), lambda _: None, lambda *_: ACCEPTED
+    )

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from stoker.clock import Clock
-from stoker.environments.extensions import ExtensionProcesses, facts_of, invoke_event
+from stoker.environments.extensions import ExtensionProcesses, invoke_event
 from stoker.environments.outcomes import (
     NO_BOOTSTRAP,
     Ending,
@@ -37,7 +37,7 @@ from stoker.limits import MEMORY_MB_PER_VCPU
 from stoker.logs.environment_log import EnvironmentLog
 from stoker.logs.platform_log import PlatformLog
 from stoker.runtime_api.exchange import Event, Exchange, ExtensionFailed, InitResult, RuntimeEnded, RuntimeState
-from stoker.runtime_api.extensions import Extensions, ShutdownReason
+from stoker.runtime_api.extensions import ShutdownReason
 from stoker.runtime_api.server import RuntimeApi
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker, SandboxSpec
@@ -135,8 +135,10 @@ class Environment:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._exchange = Exchange(response_bytes_max)
-        self._extensions = Extensions(facts_of(plan.version), self._extension_failed)
-        self._others = ExtensionProcesses(plan.extensions, self._extensions, environment_log, platform_log, clock)
+        self._others = ExtensionProcesses(
+            plan.version, plan.extensions, environment_log, platform_log, clock, self._extension_failed, self._connect
+        )
+        self._extensions = self._others.extensions
         credentials = served_credentials(plan.version, plan.credentials_token, clock)
         self._api = RuntimeApi(self._exchange, self._extensions, credentials)
         self._add_door = add_door
@@ -179,6 +181,7 @@ class Environment:
 
         Raises SandboxError when there is no sandbox to be had.
         """
+        self._others.init_began()
         self._reports.init_began("init")
         began_s = perf_counter()
         deadline_s = self._loop.time() + self.plan.init_limit_s
@@ -190,6 +193,7 @@ class Environment:
             failure = await self._wait_init(deadline_s, self.plan.process if self.plan.extensions else None)
         init_ms = (perf_counter() - began_s) * 1000
         self._drain()
+        self._others.init_ended()
         self._reports.init_ended(failure, init_ms, "init")
         self.init_failure = failure
         if failure is None:
@@ -270,11 +274,13 @@ class Environment:
     def freeze(self) -> None:
         if not self.is_frozen and self._sandbox is not None:
             self._sandbox.freeze()
+            self._others.freeze()
             self.is_frozen = True
 
     def thaw(self) -> None:
         if self.is_frozen and self._sandbox is not None:
             self._sandbox.thaw()
+            self._others.thaw()
             self.is_frozen = False
 
     async def recover(self) -> None:
@@ -296,7 +302,7 @@ class Environment:
         if self._output is not None:
             self._output.close()
             self._output = None
-        self._others.close()
+        await self._others.close()
         if self._daemon is not None:
             self._daemon.close()
 
@@ -322,18 +328,20 @@ class Environment:
 
     async def _init_again(self, deadline_s: float) -> FailedInit | None:
         """Start the runtime anew, on the invocation's time. As text its init is reported only if it fails again."""
+        if self._extensions.members:
+            await self._reset()
+        self._others.init_began()
         self._reports.init_began("invoke")
         began_s = perf_counter()
         if self.plan.process is None:
             failure: FailedInit | None = FailedInit(self.plan.no_process)
         else:
-            if self._extensions.members:
-                await self._reset()
             self._exchange.restart()
             self._extensions.restart()
             self._set_cpu(max(self._vcpus, INIT_VCPUS_MIN))
             failure = await self._wait_init(deadline_s, self.plan.process)
         self._drain()
+        self._others.init_ended()
         self._reports.init_ended(failure, (perf_counter() - began_s) * 1000, "invoke")
         if failure is not None:
             self._needs_reset = True
@@ -352,9 +360,6 @@ class Environment:
             return FailedInit(TimedOut())
         except SandboxError:
             return FailedInit(RuntimeEnded(None, None))
-        finally:
-            self._drain()
-            self._others.init_ended()
         if result is None:
             return None
         return FailedInit(result, self._ran_out_of_memory(result))
@@ -463,13 +468,16 @@ class Environment:
             await self._started().reset()
         except SandboxError:
             self._is_gone = True
-        self._extensions.restart()
+        await self._others.restart()
         self._needs_reset = False
         self._drain()
         self._api.hang_up(on_extensions=True)
 
     def _ran_out_of_memory(self, answer: object) -> bool:
         return isinstance(answer, RuntimeEnded) and self._started().ran_out_of_memory()
+
+    async def _connect(self, port: int) -> socket.socket:
+        return await self._started().connect(port)
 
     def _drain(self) -> None:
         if self._output is not None:

@@ -7,7 +7,7 @@ and 7.
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stoker.clock import Clock
@@ -27,6 +27,8 @@ from stoker.runtime_api.extensions import (
     ShutdownReason,
 )
 from stoker.sandbox.sandbox import RUNTIME, Exit, ProcessSpec, Sandbox
+from stoker.telemetry.delivery import Connect
+from stoker.telemetry.telemetry import Telemetry
 
 # How long everybody together may take to end, and how much of that the runtime has.
 EXTERNAL_SHUTDOWN_S, RUNTIME_SHARE_S = 2.0, 0.3
@@ -67,10 +69,6 @@ def external_extensions(opt: Path, runtime_environment: Mapping[str, str], insid
     )
 
 
-def facts_of(version: FunctionVersion) -> FunctionFacts:
-    return FunctionFacts(version.name, version.version, version.handler, version.account_id)
-
-
 def invoke_event(invocation: Invocation, deadline_ms: int, trace_header: str) -> dict[str, object]:
     """What extensions are told of an invocation; the payload is the function's alone."""
     return {
@@ -87,14 +85,20 @@ class ExtensionProcesses:
 
     def __init__(
         self,
+        version: FunctionVersion,
         processes: tuple[ProcessSpec, ...],
-        extensions: Extensions,
         environment_log: EnvironmentLog,
         platform_log: PlatformLog,
         clock: Clock,
+        on_failed: Callable[[ExtensionFailed], None],
+        connect: Connect,
     ) -> None:
+        """`on_failed` is Extensions', `connect` Telemetry's."""
+        logs_json = version.logging.log_format == "JSON"
+        self._telemetry = Telemetry(environment_log, platform_log, clock, connect, logs_json=logs_json)
+        facts = FunctionFacts(version.name, version.version, version.handler, version.account_id)
+        self.extensions = Extensions(facts, on_failed, self._telemetry.subscribe)
         self._processes = processes
-        self._extensions = extensions
         self._log = environment_log
         self._platform_log = platform_log
         self._clock = clock
@@ -111,9 +115,20 @@ class ExtensionProcesses:
             os.set_blocking(self._writer, True)
             self._output = Output(reader, self._log.of_extensions())
         for process in self._processes:
-            self._extensions.launched(process.name.removeprefix(_PROCESS))
+            self.extensions.launched(process.name.removeprefix(_PROCESS))
             sandbox.start(process, self._writer)
-        return await self._extensions.wait_registered()
+        return await self.extensions.wait_registered()
+
+    def init_began(self) -> None:
+        """Whoever registers from now on may subscribe to what happens from now on."""
+        self._telemetry.begin()
+
+    def freeze(self) -> None:
+        """Nobody inside runs, so nobody is late."""
+        self._telemetry.freeze()
+
+    def thaw(self) -> None:
+        self._telemetry.thaw()
 
     def runtime_starts(self) -> None:
         self._runtime_gone.clear()
@@ -123,27 +138,29 @@ class ExtensionProcesses:
         if end.name == RUNTIME:
             self._runtime_gone.set()
         elif end.name.startswith(_PROCESS):
-            self._extensions.ended(end.name.removeprefix(_PROCESS), end.code, _exit_text(end))
+            self.extensions.ended(end.name.removeprefix(_PROCESS), end.code, _exit_text(end))
 
     def init_ended(self) -> None:
         """Nobody joins any more; the log says who is there."""
-        self._extensions.close_registration()
-        for member in self._extensions.members.values():
+        self.extensions.close_registration()
+        self._telemetry.init_ended()
+        for member in self.extensions.members.values():
             self._platform_log.emit(Extension(member.name, member.state, member.events, member.error_type))
 
     async def shut_down(self, sandbox: Sandbox, reason: ShutdownReason) -> None:
         """Give runtime and extensions their time to end. What is left then is the caller's to kill."""
-        has_external = any(member.is_external for member in self._extensions.members.values())
+        self._telemetry.hurry()
+        has_external = any(member.is_external for member in self.extensions.members.values())
         limit_s = EXTERNAL_SHUTDOWN_S if has_external else INTERNAL_SHUTDOWN_S
         deadline_s = asyncio.get_running_loop().time() + limit_s
         deadline_ms = int((self._clock.now_s() + limit_s) * 1000)
         if reason == "SPINDOWN":
             await self._end_runtime(sandbox, RUNTIME_SHARE_S if has_external else limit_s)
         sandbox.signal(RUNTIME, signal.SIGKILL)
-        self._extensions.shut_down(reason, deadline_ms)
+        self.extensions.shut_down(reason, deadline_ms)
         try:
             async with asyncio.timeout_at(deadline_s):
-                await self._extensions.wait_shut_down()
+                await self.extensions.wait_shut_down()
         except TimeoutError:
             pass
 
@@ -152,8 +169,14 @@ class ExtensionProcesses:
         if self._output is not None:
             self._output.drain()
 
-    def close(self) -> None:
+    async def restart(self) -> None:
+        """Everything was killed: nobody is registered or subscribed."""
+        self.extensions.restart()
+        await self._telemetry.end()
+
+    async def close(self) -> None:
         """Everything has ended: let go of the output. Doing it twice is fine."""
+        await self._telemetry.end()
         if self._output is not None:
             os.close(self._writer)
             self._output.close()

@@ -30,6 +30,10 @@ def new_stream_name(now_s: float, function_name: str, version: str, log_group: s
     return f"{day:%Y/%m/%d}/{owner}[{version}]{secrets.token_hex(16)}"
 
 
+Tee = Callable[[str, str, int], None]
+"""Takes what was printed besides: `function` or `extension`, a line or record, and its time in epoch ms."""
+
+
 class EnvironmentLog:
     """One stream, and the reader of the pipe that feeds it."""
 
@@ -46,8 +50,10 @@ class EnvironmentLog:
         self._clock = clock
         self._application_lines = application_lines
         # What is no frame is read as lines: `print` and a logger share the pipe.
-        self._reader = FramedReader(self._emit, self._emit if application_lines is None else self._emit_printed)
+        emit = self._emit_of_function
+        self._reader = FramedReader(emit, emit if application_lines is None else self._emit_printed)
         self._extensions: ExtensionOutput | None = None
+        self._tee: Tee | None = None
         self._tail: bytearray | None = None
         self._last_ms = 0
         self.group = group
@@ -70,8 +76,12 @@ class EnvironmentLog:
 
     def of_extensions(self) -> "ExtensionOutput":
         """The log as extensions write it, through a pipe of their own."""
-        self._extensions = ExtensionOutput(self, self._emit)
+        self._extensions = ExtensionOutput(self, self._emit_of_extension)
         return self._extensions
+
+    def tee(self, take: Tee | None) -> None:
+        """Give `take` what is printed from now on, whatever its level; None: nobody."""
+        self._tee = take
 
     @property
     def is_full(self) -> bool:
@@ -95,7 +105,19 @@ class EnvironmentLog:
         assert self._application_lines is not None
         passes, timestamp_ms = self._application_lines.judge(text)
         if passes:
-            self._emit(text, timestamp_ms)
+            self._emit_of_function(text, timestamp_ms)
+        elif self._tee is not None:
+            self._tee("function", text, self._last_ms)
+
+    def _emit_of_function(self, text: str, timestamp_ms: int | None = None) -> None:
+        self._emit(text, timestamp_ms)
+        if self._tee is not None:
+            self._tee("function", text, self._last_ms)
+
+    def _emit_of_extension(self, text: str, timestamp_ms: int | None = None) -> None:
+        self._emit(text, timestamp_ms)
+        if self._tee is not None:
+            self._tee("extension", text, self._last_ms)
 
     def _emit(self, text: str, timestamp_ms: int | None = None) -> None:
         now_ms = int(self._clock.now_s() * 1000)

@@ -19,6 +19,9 @@ EXTENSIONS_MAX = 10
 INVOKE, SHUTDOWN = "INVOKE", "SHUTDOWN"
 ShutdownReason = Literal["SPINDOWN", "TIMEOUT", "FAILURE"]
 Send = Callable[[Reply], None]
+Api = Literal["Telemetry", "Logs"]
+Subscribe = Callable[[str, Api, bytes], Reply]
+"""Answers the extension of that name, which wants telemetry by that API with that request."""
 
 
 class ExtensionState(StrEnum):
@@ -84,11 +87,14 @@ class Extension:
 class Extensions:
     """Of one environment, which has none for most functions; `members` says."""
 
-    def __init__(self, function: FunctionFacts, on_failed: Callable[[ExtensionFailed], None]) -> None:
+    def __init__(
+        self, function: FunctionFacts, on_failed: Callable[[ExtensionFailed], None], subscribe: Subscribe
+    ) -> None:
         """`on_failed` is told, once in each life, that an extension failed: the environment is to be reset."""
         self.members: dict[str, Extension] = {}
         self._function = function
         self._on_failed = on_failed
+        self._subscribe = subscribe
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._failure: ExtensionFailed | None = None
@@ -222,6 +228,11 @@ class Extensions:
         # How it exits says more, as it does on AWS, if that is soon.
         self._loop.call_later(END_HEARD_WITHIN_S, self._fail_late, member, error_type)
         return ACCEPTED
+
+    def subscribe(self, identifier: str, api: Api, body: bytes) -> Reply:
+        """The extension wants telemetry."""
+        member = self.found(identifier)
+        return member if isinstance(member, Reply) else self._subscribe(member.name, api, body)
 
     def found(self, identifier: str) -> Extension | Reply:
         """The extension of a Lambda-Extension-Identifier, or the refusal of it."""

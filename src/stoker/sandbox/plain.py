@@ -16,7 +16,7 @@ from pathlib import Path
 
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.network.records import ISOLATED, Network
-from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec
+from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec, connected
 
 DAEMON_ADDRESS = "169.254.100.1:2000"  # where the variables say that X-Ray's daemon is; here that is another place
 CREDENTIALS_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"  # at the Runtime API, which has another port here
@@ -106,6 +106,9 @@ class PlainSandbox:
         self._signal_all(signal.SIGKILL)
         while self._processes:
             await self._no_process.wait()
+
+    async def connect(self, port: int) -> socket.socket:
+        return await connected(socket.socket(), "127.0.0.1", port)
 
     def set_cpu(self, vcpus: float) -> None:
         """Nothing here limits it."""

@@ -273,6 +273,8 @@ class _Init:
             _signal_all(order["signal"])
         elif order["command"] == "reset":
             self._reset()
+        elif order["command"] == "socket":
+            self._make_socket()
         close_all(descriptors)
         return True
 
@@ -294,6 +296,15 @@ class _Init:
         for pid, known in list(self._names.items()):
             if known == name:
                 os.kill(pid, number)
+
+    def _make_socket(self) -> None:
+        """For the node, which connects it: a socket belongs to the network that it was made in, whoever holds it."""
+        made = []
+        with contextlib.suppress(OSError):
+            made.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        send(self._control, {"event": "socket"}, [connection.fileno() for connection in made])
+        for connection in made:
+            connection.close()
 
     def _reset(self) -> None:
         """Kill everything in the sandbox but this process, and say so when it is done."""
