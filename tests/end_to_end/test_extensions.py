@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stoker.environments.extensions import EXTERNAL_SHUTDOWN_S
-from tests.conftest import Deploy, zip_of
+from tests.conftest import PYTHON, Deploy, zip_of
 
 from .calls import invoke, log_messages
 from .extensions import SHELL_EXTENSION, python_extension
@@ -23,7 +23,8 @@ def with_extensions(lambda_client: Any, deploy: Deploy) -> Callable[..., str]:
     def deployed(extensions: dict[str, str], files: dict[str, str] = ECHO, **configuration: Any) -> str:
         content = {"ZipFile": zip_of({f"extensions/{name}": text for name, text in extensions.items()})}
         layer = lambda_client.publish_layer_version(LayerName="extensions", Content=content)
-        return deploy(None, files, Layers=[layer["LayerVersionArn"]], **{"Timeout": 10, **configuration})
+        configuration = {"runtime": PYTHON, "Timeout": 10, **configuration}
+        return deploy(None, files, Layers=[layer["LayerVersionArn"]], **configuration)
 
     return deployed
 
@@ -157,6 +158,31 @@ def test_an_extension_that_ignores_its_end_is_killed_at_the_limit(
     assert 10 < beats <= 21
     time.sleep(0.4)
     assert log_messages(logs_client, name).count("beat\n") == beats
+
+
+# bash hears of a signal while it waits; while a program runs in its foreground it does not.
+TERMINATED = {
+    "bootstrap": """#!/bin/bash
+trap 'echo told to end; exit 0' TERM
+api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
+while true; do
+  curl -sS -o /tmp/event -D /tmp/head $api/next & wait $!
+  id=$(tr -d '\\r' < /tmp/head | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')
+  curl -sS -o /dev/null -d null $api/$id/response
+done
+"""
+}
+
+
+def test_the_runtime_is_told_to_end_before_the_extensions(
+    lambda_client: Any, logs_client: Any, with_extensions: Callable[..., str]
+) -> None:
+    name = with_extensions({"watcher.sh": SHELL_EXTENSION}, TERMINATED, runtime="provided.al2023")
+    invoke(lambda_client, name)
+    lambda_client.delete_function(FunctionName=name)
+    messages = wait_for_log(logs_client, name, '"SHUTDOWN"')
+    (end,) = (number for number, message in enumerate(messages) if '"SHUTDOWN"' in message)
+    assert messages.index("told to end\n") < end
 
 
 INTERNAL = {

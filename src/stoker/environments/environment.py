@@ -8,29 +8,27 @@ function's own timeout, with /tmp kept (reference: runtime side, 5).
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from stoker.clock import Clock
-from stoker.environments.extensions import ExtensionProcesses, invoke_event
+from stoker.environments.events import event_head, invoke_event
+from stoker.environments.extensions import ExtensionProcesses
 from stoker.environments.outcomes import (
-    NO_BOOTSTRAP,
     Ending,
     FailedInit,
-    NoBootstrap,
     Outcome,
     TimedOut,
     exit_text,
     outcome_of,
 )
 from stoker.environments.output import Output
+from stoker.environments.records import EnvironmentPlan
 from stoker.environments.reports import Reports, Traces
 from stoker.environments.restore import restore_refusal, restored, served_credentials
-from stoker.environments.variables import Initialization
-from stoker.functions.records import FunctionVersion
 from stoker.invocation import Invocation, InvocationResult
 from stoker.lambda_model.call import Caller
 from stoker.limits import MEMORY_MB_PER_VCPU
@@ -39,46 +37,15 @@ from stoker.logs.platform_log import PlatformLog
 from stoker.runtime_api.exchange import Event, Exchange, ExtensionFailed, InitResult, RuntimeEnded, RuntimeState
 from stoker.runtime_api.extensions import ShutdownReason
 from stoker.runtime_api.server import RuntimeApi
-from stoker.runtimes.records import RuntimeBuild
-from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker, SandboxSpec
+from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker
 from stoker.traces.daemon import TraceDaemon
 from stoker.traces.invocation_trace import sampled_trace
 from stoker.traces.records import InvocationTrace
 
 log = logging.getLogger("stoker.environments")
 
-INIT_LIMIT_S = 10.0
-# Of environments that are initialised ahead: this or the function's timeout, whichever is longer, within bounds.
-INIT_LIMIT_AHEAD_S = 130.0
-INIT_LIMIT_AHEAD_MAX_S = 900.0
 # During init an environment may use a whole processor, whatever its memory: AWS boosts it too (unverified how far).
 INIT_VCPUS_MIN = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentPlan:
-    """All that starting one environment takes. `process` is None without a program to start; `no_process` says why.
-
-    `extensions` are started before it. With a `credentials_token` its processes fetch their credentials from the
-    Runtime API's socket.
-    """
-
-    name: str
-    version: FunctionVersion
-    build: RuntimeBuild
-    sandbox: SandboxSpec
-    process: ProcessSpec | None
-    initialization: Initialization = "on-demand"
-    no_process: NoBootstrap = NO_BOOTSTRAP
-    credentials_token: str = ""
-    extensions: tuple[ProcessSpec, ...] = ()
-
-    @property
-    def init_limit_s(self) -> float:
-        """How long the init phase may take (reference: runtime side, 5)."""
-        if self.initialization == "on-demand":
-            return INIT_LIMIT_S
-        return max(INIT_LIMIT_AHEAD_S, min(self.version.timeout_s, INIT_LIMIT_AHEAD_MAX_S))
 
 
 class _Run(NamedTuple):
@@ -185,11 +152,11 @@ class Environment:
         self._reports.init_began("init")
         began_s = perf_counter()
         deadline_s = self._loop.time() + self.plan.init_limit_s
+        await self._make(self.plan.first)
+        failure: FailedInit | None
         if self.plan.process is None:
-            failure: FailedInit | None = FailedInit(self.plan.no_process)
-            await self._make(_nothing(self.plan.build))
+            failure = FailedInit(self.plan.no_process)
         else:
-            await self._make(_first(self.plan.process) if self.plan.extensions else self.plan.process)
             failure = await self._wait_init(deadline_s, self.plan.process if self.plan.extensions else None)
         init_ms = (perf_counter() - began_s) * 1000
         self._drain()
@@ -221,11 +188,10 @@ class Environment:
         answer: Ending
         if failure is None:
             header = invocation.trace_id if trace is None else trace.handler_header
-            head = _event_head(invocation, deadline_ms, header)
+            head = event_head(invocation, deadline_ms, header)
             event = Event(invocation.request_id, head, invocation.payload, invocation.sink)
-            if self._extensions.members:
-                self._extensions.invoke(invoke_event(invocation, deadline_ms, header))
-            answer, ran_out_of_memory = await self._answer_to(event, deadline_s)
+            told = invoke_event(invocation, deadline_ms, header) if self._extensions.members else None
+            answer, ran_out_of_memory = await self._answer_to(event, told, deadline_s)
         else:
             answer, ran_out_of_memory = failure.answer, failure.ran_out_of_memory
         answered_s = perf_counter()
@@ -263,6 +229,9 @@ class Environment:
                     failed = await self._extensions.wait_done()
         except TimeoutError:
             failed = TimedOut()
+        except asyncio.CancelledError:
+            self._needs_init = self._needs_reset = True
+            raise
         ended_s = perf_counter()
         if failed is not None:
             status = outcome_of(failed, run.invocation.request_id, self.version.timeout_s)
@@ -398,7 +367,12 @@ class Environment:
 
     # Invoke
 
-    async def _answer_to(self, event: Event, deadline_s: float) -> tuple[Ending, bool]:
+    async def _answer_to(
+        self, event: Event, told: Mapping[str, object] | None, deadline_s: float
+    ) -> tuple[Ending, bool]:
+        """`told` is what extensions get to know, if there are any."""
+        if told is not None:
+            self._extensions.invoke(told)
         waiting = self._exchange.offer(event)
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -418,7 +392,7 @@ class Environment:
                 await self._reset()
                 failure = await self._init_again(deadline_s)
                 if failure is None:
-                    return await self._answer_to(event, deadline_s)
+                    return await self._answer_to(event, told, deadline_s)
                 return failure.answer, failure.ran_out_of_memory
         return answer, self._ran_out_of_memory(answer)
 
@@ -490,29 +464,3 @@ class Environment:
     def _started(self) -> Sandbox:
         assert self._sandbox is not None
         return self._sandbox
-
-
-def _first(runtime: ProcessSpec) -> ProcessSpec:
-    """In place of a runtime that starts later, and from the same launcher."""
-    return replace(runtime, name="nothing", argv=())
-
-
-def _nothing(build: RuntimeBuild) -> ProcessSpec:
-    """A process that ends at once: an environment without a bootstrap still has a sandbox, and a log."""
-    # An image need not have that program: its launcher knows what to do without one.
-    argv = ("/bin/true",) if build.root is None else ()
-    return ProcessSpec("nothing", argv, {}, "/", "", fork=False)
-
-
-def _event_head(invocation: Invocation, deadline_ms: int, trace_header: str) -> bytes:
-    """The answer to `next` up to its Content-Length (reference: runtime side, 2.1)."""
-    head = (
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-        f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}\r\n"
-        f"Lambda-Runtime-Deadline-Ms: {deadline_ms}\r\n"
-        f"Lambda-Runtime-Invoked-Function-Arn: {invocation.target.arn}\r\n"
-        f"Lambda-Runtime-Trace-Id: {trace_header}"
-    )
-    if invocation.client_context:
-        head += f"\r\nLambda-Runtime-Client-Context: {invocation.client_context}"
-    return head.encode()

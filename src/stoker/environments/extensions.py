@@ -14,14 +14,12 @@ from stoker.clock import Clock
 from stoker.environments.outcomes import signal_name
 from stoker.environments.output import Output
 from stoker.functions.records import FunctionVersion
-from stoker.invocation import Invocation
 from stoker.logs.environment_log import EnvironmentLog
 from stoker.logs.platform_events import Extension
 from stoker.logs.platform_log import PlatformLog
 from stoker.runtime_api.exchange import ExtensionFailed
 from stoker.runtime_api.extensions import (
     EXTENSIONS_MAX,
-    INVOKE,
     Extensions,
     FunctionFacts,
     ShutdownReason,
@@ -67,17 +65,6 @@ def external_extensions(opt: Path, runtime_environment: Mapping[str, str], insid
         ProcessSpec(_PROCESS + name, (f"{inside}/extensions/{name}",), environment, "/", handler="", fork=False)
         for name in names
     )
-
-
-def invoke_event(invocation: Invocation, deadline_ms: int, trace_header: str) -> dict[str, object]:
-    """What extensions are told of an invocation; the payload is the function's alone."""
-    return {
-        "eventType": INVOKE,
-        "deadlineMs": deadline_ms,
-        "requestId": invocation.request_id,
-        "invokedFunctionArn": invocation.target.arn,
-        "tracing": {"type": "X-Amzn-Trace-Id", "value": trace_header},
-    }
 
 
 class ExtensionProcesses:

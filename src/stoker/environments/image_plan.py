@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from stoker.environments.environment import EnvironmentPlan
 from stoker.environments.extensions import external_extensions
 from stoker.environments.outcomes import NoBootstrap
+from stoker.environments.records import EnvironmentPlan
 from stoker.environments.variables import Initialization, image_variables
 from stoker.functions.records import FunctionVersion
 from stoker.images.program import NoProgram, Program, find_program

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from stoker.environments.environment import EnvironmentPlan
 from stoker.environments.extensions import external_extensions
+from stoker.environments.records import EnvironmentPlan
 from stoker.environments.restore import new_token
 from stoker.environments.variables import Initialization, base_environment, may_fork, variables
 from stoker.functions.records import FunctionVersion

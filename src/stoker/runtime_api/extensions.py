@@ -120,10 +120,6 @@ class Extensions:
         self._is_open = False
 
     @property
-    def is_open(self) -> bool:
-        return self._is_open
-
-    @property
     def has_failed(self) -> bool:
         return self._failure is not None
 
