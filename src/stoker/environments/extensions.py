@@ -54,7 +54,7 @@ def external_extensions(opt: Path, runtime_environment: Mapping[str, str], insid
     try:
         with os.scandir(opt / "extensions") as entries:
             names = sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ()
     environment = {
         name: value
