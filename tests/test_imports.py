@@ -26,7 +26,7 @@ LAYERS = (
     {"environments", "layers", "code_signing"},
     {"invocation"},
     {"functions"},
-    {"neighbours"},
+    {"neighbours", "telemetry"},
     {"logs", "traces", "front_door", "images"},
     {"lambda_model", "code", "database", "sandbox", "runtime_api"},
     {"runtimes"},

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stoker.environments.environment import EnvironmentPlan
 from stoker.environments.plan import plan_environment
+from stoker.environments.records import EnvironmentPlan
 from stoker.runtimes.records import RuntimeBuild
 from tests.functions.test_store import new_function
 
@@ -106,3 +106,27 @@ def test_every_snapshot_has_a_token_of_its_own(tmp_path: Path) -> None:
     assert made[0].credentials_token != made[1].credentials_token
     assert made[0].process is not None
     assert made[0].process.environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"] == made[0].credentials_token
+
+
+def test_every_file_directly_in_opt_extensions_is_started_in_the_order_of_names(tmp_path: Path) -> None:
+    """Reference: runtime side, 3.3 and 7."""
+    opt = tmp_path / "opt"
+    (opt / "extensions" / "folder").mkdir(parents=True)
+    for name in ("second", "first.sh", "folder/hidden"):
+        (opt / "extensions" / name).write_text("#!/bin/sh\n")
+    made = plan(PYTHON, tmp_path, opt, MINE="1", AWS_LAMBDA_EXEC_WRAPPER="/opt/wrapper")
+    assert [process.argv for process in made.extensions] == [("/opt/extensions/first.sh",), ("/opt/extensions/second",)]
+    for process in made.extensions:
+        assert process.environment["MINE"] == "1"
+        assert process.environment["AWS_LAMBDA_FUNCTION_NAME"] == "f"
+        assert not [name for name in process.environment if name.startswith("_")]
+        assert not {"AWS_EXECUTION_ENV", "LAMBDA_TASK_ROOT", "AWS_XRAY_DAEMON_ADDRESS"} & process.environment.keys()
+    assert made.process is not None
+    # It starts later, but from the same launcher.
+    assert (made.first.argv, made.first.fork) == ((), made.process.fork)
+
+
+def test_layers_without_extensions_change_nothing(tmp_path: Path) -> None:
+    made = plan(PYTHON, tmp_path, tmp_path)
+    assert made.extensions == ()
+    assert made.first is made.process

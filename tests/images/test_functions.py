@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import PYTHON, ROLE, Node, NodeProcess
+from tests.end_to_end.calls import log_messages
 from tests.images.building import BASH_RUNTIME, Image, Layer, files, image, layer, python_base, write_layout
 from tests.images.registry import Registry, running_registry
 
@@ -76,6 +77,33 @@ def invoke(client: Any, name: str) -> dict[str, Any]:
 def variables_of(answer: dict[str, Any]) -> dict[str, str]:
     lines = base64.b64decode(answer["variables"]).decode().splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+EXTENSION = """#!/bin/bash
+ask() {
+    exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API%:*}/${AWS_LAMBDA_RUNTIME_API##*:}"
+    printf '%s\\r\\n' "$1 HTTP/1.1" "Host: x" "Connection: close" "$2" "Content-Length: 0" "" >&3
+    while IFS= read -r line <&3; do
+        case $line in Lambda-Extension-Identifier:*) id=${line#*: } && id=${id%?} ;; esac
+    done
+}
+ask "POST /2020-01-01/extension/register" "Lambda-Extension-Name: ${0##*/}"
+ask "GET /2020-01-01/extension/event/next" "Lambda-Extension-Identifier: $id"
+"""
+
+
+def test_an_images_own_extensions_are_started(
+    lambda_client: Any,
+    logs_client: Any,
+    deploy_image: Callable[..., str],
+    shelf: Registry,
+    bash: Layer,
+) -> None:
+    content = layer(files({"app/runtime": BASH_RUNTIME, "opt/extensions/helper": EXTENSION}))
+    uri = shelf.push("extended", "1", image(bash, content, Entrypoint=["/app/runtime"], Env=["PATH=/bin"]))
+    name = deploy_image(uri, Timeout=10)
+    assert invoke(lambda_client, name)["uid"] == 993
+    assert "EXTENSION\tName: helper\tState: Ready\tEvents: []\n" in log_messages(logs_client, name)
 
 
 def test_an_image_runs_as_its_configuration_says(

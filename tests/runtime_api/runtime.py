@@ -4,7 +4,8 @@ import asyncio
 import json
 from dataclasses import dataclass, field, replace
 
-from stoker.runtime_api.exchange import Answer, Event, Exchange, RuntimeState
+from stoker.runtime_api.exchange import ACCEPTED, Answer, Event, Exchange, RuntimeState
+from stoker.runtime_api.extensions import Extensions, FunctionFacts
 from stoker.runtime_api.server import RuntimeApi
 from stoker.runtime_api.streaming import ResponseSink
 
@@ -88,3 +89,10 @@ def chunked(path: str, chunks: list[bytes], trailers: str = "", *headers: str) -
     lines = [f"POST /2018-06-01/runtime/{path} HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", *headers]
     body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
     return "\r\n".join([*lines, "", ""]).encode() + body + b"0\r\n" + trailers.encode() + b"\r\n"
+
+
+def no_extensions() -> Extensions:
+    """Of an environment in which nothing is registered yet."""
+    return Extensions(
+        FunctionFacts("f", "$LATEST", "index.handler", "000000000000"), lambda _: None, lambda *_: ACCEPTED
+    )

@@ -60,7 +60,7 @@ async def test_what_comes_out_of_order_is_refused_and_the_connection_goes_on(ser
         ("GET /", 404),
         ("GET /2018-06-01/runtime/invocation/next/more", 404),
         ("GET /2018-06-01/runtime/restore/next", 404),
-        ("GET /2020-01-01/extension/event/next", 404),
+        ("GET /2020-01-01/extension/event", 404),
         ("POST /2018-06-01/runtime/invocation/next", 405),
         ("GET /2018-06-01/runtime/invocation/r1/response", 405),
         ("GET /2018-06-01/runtime/init/error", 405),

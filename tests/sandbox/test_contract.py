@@ -49,6 +49,33 @@ async def test_output_exit_status_and_signal_are_told(maker: SandboxMaker, spec:
     sandbox.signal("never started", signal.SIGTERM)
 
 
+async def test_a_process_may_have_an_output_of_its_own(maker: SandboxMaker, spec: SandboxSpec, exits: Exits) -> None:
+    sandbox = await maker.make(spec, shell("echo shared; exec sleep 100"), exits)
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(reader, False)
+    try:
+        sandbox.start(shell("echo own; echo error >&2", "second"), writer)
+        assert await printed(reader, "error\n") == "own\nerror\n"
+        assert await printed(sandbox.output, "shared\n") == "shared\n"
+    finally:
+        os.close(writer)
+        os.close(reader)
+
+
+async def test_the_node_connects_to_what_listens_inside(maker: SandboxMaker, spec: SandboxSpec, exits: Exits) -> None:
+    port = 17389
+    perl = f"use IO::Socket; $s = IO::Socket::INET->new(LocalPort=>{port}, Listen=>1, ReuseAddr=>1) or die; "
+    perl += '$|=1; print "listening\n"; $c = $s->accept; print "heard ", <$c>;'
+    sandbox = await maker.make(spec, shell(f"exec perl -e '{perl}'"), exits)
+    await printed(sandbox.output, "listening")
+    connection = await sandbox.connect(port)
+    with connection:
+        connection.sendall(b"the node\n")
+    assert await printed(sandbox.output, "node\n") == "heard the node\n"
+    with pytest.raises(ConnectionRefusedError):
+        await sandbox.connect(port + 1)
+
+
 async def test_a_reset_ends_every_process_and_keeps_tmp(maker: SandboxMaker, spec: SandboxSpec, exits: Exits) -> None:
     tmp = "${TMPDIR:-/tmp}"
     sandbox = await maker.make(spec, shell(f"({TICK}) & echo kept > {tmp}/file; {SLEEP}"), exits)

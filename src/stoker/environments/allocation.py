@@ -117,10 +117,18 @@ class Allocation(Group):
     # Losing
 
     def _give_back(self, environment: Environment) -> None:
-        if environment in self.members and environment.is_initialised and not self._has_surplus():
+        if environment.is_unfinished:
+            self._background.start(self._finish(environment), "end of an invocation")
+        elif environment in self.members and environment.is_initialised and not self._has_surplus():
             self._pool.rest(self, environment)
         else:
             self._lose(environment)
+
+    async def _finish(self, environment: Environment) -> None:
+        try:
+            await environment.finish()
+        finally:
+            self._give_back(environment)
 
     def _gone(self, environment: Environment) -> None:
         """It ended by itself. A busy one is seen to when it is given back."""

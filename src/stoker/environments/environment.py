@@ -8,63 +8,56 @@ function's own timeout, with /tmp kept (reference: runtime side, 5).
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from stoker.clock import Clock
-from stoker.environments.outcomes import NO_BOOTSTRAP, Ending, FailedInit, NoBootstrap, TimedOut, exit_text, outcome_of
+from stoker.environments.events import event_head, invoke_event
+from stoker.environments.extensions import ExtensionProcesses
+from stoker.environments.outcomes import (
+    Ending,
+    FailedInit,
+    Outcome,
+    TimedOut,
+    exit_text,
+    outcome_of,
+)
 from stoker.environments.output import Output
+from stoker.environments.records import EnvironmentPlan
 from stoker.environments.reports import Reports, Traces
 from stoker.environments.restore import restore_refusal, restored, served_credentials
-from stoker.environments.variables import Initialization
-from stoker.functions.records import FunctionVersion
 from stoker.invocation import Invocation, InvocationResult
 from stoker.lambda_model.call import Caller
 from stoker.limits import MEMORY_MB_PER_VCPU
 from stoker.logs.environment_log import EnvironmentLog
 from stoker.logs.platform_log import PlatformLog
-from stoker.runtime_api.exchange import Event, Exchange, InitResult, RuntimeEnded
+from stoker.runtime_api.exchange import Event, Exchange, ExtensionFailed, InitResult, RuntimeEnded, RuntimeState
+from stoker.runtime_api.extensions import ShutdownReason
 from stoker.runtime_api.server import RuntimeApi
-from stoker.runtimes.records import RuntimeBuild
-from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker, SandboxSpec
+from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker
 from stoker.traces.daemon import TraceDaemon
 from stoker.traces.invocation_trace import sampled_trace
+from stoker.traces.records import InvocationTrace
 
 log = logging.getLogger("stoker.environments")
 
-INIT_LIMIT_S = 10.0
-# Of environments that are initialised ahead: this or the function's timeout, whichever is longer, within bounds.
-INIT_LIMIT_AHEAD_S = 130.0
-INIT_LIMIT_AHEAD_MAX_S = 900.0
 # During init an environment may use a whole processor, whatever its memory: AWS boosts it too (unverified how far).
 INIT_VCPUS_MIN = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentPlan:
-    """All that starting one environment takes. `process` is None without a program to start; `no_process` says why.
+class _Run(NamedTuple):
+    """An invocation whose answer is known. Times of the loop (`deadline_s`) and of perf_counter."""
 
-    With a `credentials_token` its processes fetch their credentials from the Runtime API's socket.
-    """
-
-    name: str
-    version: FunctionVersion
-    build: RuntimeBuild
-    sandbox: SandboxSpec
-    process: ProcessSpec | None
-    initialization: Initialization = "on-demand"
-    no_process: NoBootstrap = NO_BOOTSTRAP
-    credentials_token: str = ""
-
-    @property
-    def init_limit_s(self) -> float:
-        """How long the init phase may take (reference: runtime side, 5)."""
-        if self.initialization == "on-demand":
-            return INIT_LIMIT_S
-        return max(INIT_LIMIT_AHEAD_S, min(self.version.timeout_s, INIT_LIMIT_AHEAD_MAX_S))
+    invocation: Invocation
+    trace: InvocationTrace | None
+    outcome: Outcome
+    began_s: float
+    answered_s: float
+    deadline_s: float
+    is_platform_fault: bool
 
 
 class Door(Protocol):
@@ -109,7 +102,12 @@ class Environment:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._exchange = Exchange(response_bytes_max)
-        self._api = RuntimeApi(self._exchange, served_credentials(plan.version, plan.credentials_token, clock))
+        self._others = ExtensionProcesses(
+            plan.version, plan.extensions, environment_log, platform_log, clock, self._extension_failed, self._connect
+        )
+        self._extensions = self._others.extensions
+        credentials = served_credentials(plan.version, plan.credentials_token, clock)
+        self._api = RuntimeApi(self._exchange, self._extensions, credentials)
         self._add_door = add_door
         self._door: Door | None = None
         self._sandbox: Sandbox | None = None
@@ -117,6 +115,8 @@ class Environment:
         self._daemon: TraceDaemon | None = None
         self._needs_init = True
         self._needs_reset = False
+        self._reset_reason: ShutdownReason = "FAILURE"
+        self._unfinished: _Run | None = None
         self._is_gone = False
         self._was_restored = False
         self._vcpus = plan.version.memory_mb / MEMORY_MB_PER_VCPU
@@ -138,22 +138,29 @@ class Environment:
     def needs_recovery(self) -> bool:
         return self._needs_reset and self.is_usable
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the last invocation goes on, in extensions, although it is answered: `finish` is to be called."""
+        return self._unfinished is not None
+
     async def start(self) -> None:
         """The init phase. A function whose init fails is no error here: its next invocation finds out.
 
         Raises SandboxError when there is no sandbox to be had.
         """
+        self._others.init_began()
         self._reports.init_began("init")
         began_s = perf_counter()
         deadline_s = self._loop.time() + self.plan.init_limit_s
+        await self._make(self.plan.first)
+        failure: FailedInit | None
         if self.plan.process is None:
-            failure: FailedInit | None = FailedInit(self.plan.no_process)
-            await self._make(_nothing(self.plan.build))
+            failure = FailedInit(self.plan.no_process)
         else:
-            await self._make(self.plan.process)
-            failure = await self._wait_init(deadline_s)
+            failure = await self._wait_init(deadline_s, self.plan.process if self.plan.extensions else None)
         init_ms = (perf_counter() - began_s) * 1000
         self._drain()
+        self._others.init_ended()
         self._reports.init_ended(failure, init_ms, "init")
         self.init_failure = failure
         if failure is None:
@@ -181,24 +188,25 @@ class Environment:
         answer: Ending
         if failure is None:
             header = invocation.trace_id if trace is None else trace.handler_header
-            head = _event_head(invocation, deadline_ms, header)
+            head = event_head(invocation, deadline_ms, header)
             event = Event(invocation.request_id, head, invocation.payload, invocation.sink)
-            answer, ran_out_of_memory = await self._answer_to(event, deadline_s)
+            told = invoke_event(invocation, deadline_ms, header) if self._extensions.members else None
+            answer, ran_out_of_memory = await self._answer_to(event, told, deadline_s)
         else:
             answer, ran_out_of_memory = failure.answer, failure.ran_out_of_memory
-        duration_ms = (perf_counter() - began_s) * 1000
+        answered_s = perf_counter()
         outcome = outcome_of(answer, invocation.request_id, self.version.timeout_s, ran_out_of_memory)
-        if outcome.needs_reset:
-            self._needs_init = self._needs_reset = True
         self._drain()
-        self._reports.ended(
-            invocation,
-            trace,
-            outcome,
-            duration_ms,
-            self._started().memory_max_mb(),
-            is_platform_fault=outcome.needs_reset or failure is not None,
+        self._reports.answered(invocation, outcome, (answered_s - began_s) * 1000)
+        run = _Run(
+            invocation, trace, outcome, began_s, answered_s, deadline_s, outcome.needs_reset or failure is not None
         )
+        if self._extensions.members and not run.is_platform_fault:
+            self._unfinished = run
+            if invocation.wants_log:  # which ends with REPORT
+                await self.finish()
+        else:
+            self._reported(run, answered_s)
         return InvocationResult(
             payload=outcome.payload,
             executed_version=self.version.version,
@@ -206,14 +214,42 @@ class Environment:
             log_tail=self._log.end_tail() if invocation.wants_log else b"",
         )
 
+    async def finish(self) -> None:
+        """Wait until runtime and extensions ask for their next event, and report the invocation."""
+        run, self._unfinished = self._unfinished, None
+        if run is None:
+            return
+        failed: ExtensionFailed | RuntimeEnded | TimedOut | None
+        try:
+            async with asyncio.timeout_at(run.deadline_s):
+                await self._exchange.wait_idle()
+                if self._exchange.state is RuntimeState.EXITED and not self._extensions.has_failed:
+                    failed = RuntimeEnded(None, None)
+                else:
+                    failed = await self._extensions.wait_done()
+        except TimeoutError:
+            failed = TimedOut()
+        except asyncio.CancelledError:
+            self._needs_init = self._needs_reset = True
+            raise
+        ended_s = perf_counter()
+        if failed is not None:
+            status = outcome_of(failed, run.invocation.request_id, self.version.timeout_s)
+            told = replace(run.outcome, needs_reset=True, status=status.status, error_type=status.error_type)
+            run = run._replace(outcome=told, is_platform_fault=True)
+        self._drain()
+        self._reported(run, ended_s)
+
     def freeze(self) -> None:
         if not self.is_frozen and self._sandbox is not None:
             self._sandbox.freeze()
+            self._others.freeze()
             self.is_frozen = True
 
     def thaw(self) -> None:
         if self.is_frozen and self._sandbox is not None:
             self._sandbox.thaw()
+            self._others.thaw()
             self.is_frozen = False
 
     async def recover(self) -> None:
@@ -224,6 +260,9 @@ class Environment:
     async def close(self) -> None:
         """End it. AWS kills a runtime without extensions at once, so there is nothing to wait for but the end."""
         if self._sandbox is not None:
+            if self._extensions.members and not self._is_gone:
+                self.thaw()
+                await self._others.shut_down(self._sandbox, "SPINDOWN")
             self._sandbox.kill()
             await self._sandbox.wait_closed()
         self._api.close()
@@ -232,6 +271,7 @@ class Environment:
         if self._output is not None:
             self._output.close()
             self._output = None
+        await self._others.close()
         if self._daemon is not None:
             self._daemon.close()
 
@@ -257,19 +297,20 @@ class Environment:
 
     async def _init_again(self, deadline_s: float) -> FailedInit | None:
         """Start the runtime anew, on the invocation's time. As text its init is reported only if it fails again."""
+        if self._extensions.members:
+            await self._reset()
+        self._others.init_began()
         self._reports.init_began("invoke")
         began_s = perf_counter()
         if self.plan.process is None:
             failure: FailedInit | None = FailedInit(self.plan.no_process)
         else:
             self._exchange.restart()
+            self._extensions.restart()
             self._set_cpu(max(self._vcpus, INIT_VCPUS_MIN))
-            try:
-                self._started().start(self.plan.process)
-            except SandboxError:
-                return FailedInit(RuntimeEnded(None, None))
-            failure = await self._wait_init(deadline_s)
+            failure = await self._wait_init(deadline_s, self.plan.process)
         self._drain()
+        self._others.init_ended()
         self._reports.init_ended(failure, (perf_counter() - began_s) * 1000, "invoke")
         if failure is not None:
             self._needs_reset = True
@@ -279,15 +320,30 @@ class Environment:
         await self._restore()
         return None
 
-    async def _wait_init(self, deadline_s: float) -> FailedInit | None:
+    async def _wait_init(self, deadline_s: float, runtime: ProcessSpec | None) -> FailedInit | None:
+        """`runtime` is to be started, after the extensions; None if it runs already."""
         try:
             async with asyncio.timeout_at(deadline_s):
-                result: InitResult = await self._exchange.wait_init()
+                result = await self._initialised(runtime)
         except TimeoutError:
             return FailedInit(TimedOut())
+        except SandboxError:
+            return FailedInit(RuntimeEnded(None, None))
         if result is None:
             return None
         return FailedInit(result, self._ran_out_of_memory(result))
+
+    async def _initialised(self, runtime: ProcessSpec | None) -> InitResult:
+        """Extensions register, then the runtime starts; it has ended well when all of them wait for an event."""
+        if runtime is not None:
+            if self.plan.extensions and (failed := await self._others.start(self._started())) is not None:
+                return failed
+            self._others.runtime_starts()
+            self._started().start(runtime)
+        result = await self._exchange.wait_init()
+        if result is None and self._extensions.members:
+            return await self._extensions.wait_ready()
+        return result
 
     # Restore
 
@@ -311,7 +367,12 @@ class Environment:
 
     # Invoke
 
-    async def _answer_to(self, event: Event, deadline_s: float) -> tuple[Ending, bool]:
+    async def _answer_to(
+        self, event: Event, told: Mapping[str, object] | None, deadline_s: float
+    ) -> tuple[Ending, bool]:
+        """`told` is what extensions get to know, if there are any."""
+        if told is not None:
+            self._extensions.invoke(told)
         waiting = self._exchange.offer(event)
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -331,18 +392,42 @@ class Environment:
                 await self._reset()
                 failure = await self._init_again(deadline_s)
                 if failure is None:
-                    return await self._answer_to(event, deadline_s)
+                    return await self._answer_to(event, told, deadline_s)
                 return failure.answer, failure.ran_out_of_memory
         return answer, self._ran_out_of_memory(answer)
 
+    def _reported(self, run: _Run, ended_s: float) -> None:
+        """The invocation is over for everybody."""
+        if run.outcome.needs_reset:
+            self._needs_init = self._needs_reset = True
+            self._reset_reason = "TIMEOUT" if run.outcome.status == "timeout" else "FAILURE"
+        self._reports.ended(
+            run.invocation,
+            run.trace,
+            run.outcome,
+            (ended_s - run.began_s) * 1000,
+            self._started().memory_max_mb(),
+            is_platform_fault=run.is_platform_fault,
+            extensions_ms=(ended_s - run.answered_s) * 1000,
+        )
+
     # Ends
+
+    def _extension_failed(self, failed: ExtensionFailed) -> None:
+        """Whatever goes on is over, and nothing goes on before a reset."""
+        self._needs_init = self._needs_reset = True
+        self._exchange.ended(failed)
+        self._on_gone(self)
 
     def _on_exit(self, end: Exit) -> None:
         if end.name == SANDBOX:
             self._is_gone = True
             self._api.ended(RuntimeEnded(None, end.signal))
+            self._extensions.restart()
             self._on_gone(self)
-        elif end.name == RUNTIME:
+        else:
+            self._others.ended(end)
+        if end.name == RUNTIME:
             self._needs_init = True
             self._api.ended(RuntimeEnded(end.code, end.signal))
             self._on_gone(self)
@@ -350,19 +435,28 @@ class Environment:
 
     async def _reset(self) -> None:
         self._needs_init = True
+        reason, self._reset_reason = self._reset_reason, "FAILURE"
+        if self._extensions.members and not self._is_gone:
+            await self._others.shut_down(self._started(), reason)
         try:
             await self._started().reset()
         except SandboxError:
             self._is_gone = True
+        await self._others.restart()
+        self._needs_reset = False
         self._drain()
-        self._api.hang_up()
+        self._api.hang_up(on_extensions=True)
 
     def _ran_out_of_memory(self, answer: object) -> bool:
         return isinstance(answer, RuntimeEnded) and self._started().ran_out_of_memory()
 
+    async def _connect(self, port: int) -> socket.socket:
+        return await self._started().connect(port)
+
     def _drain(self) -> None:
         if self._output is not None:
             self._output.drain()
+        self._others.drain()
 
     def _set_cpu(self, vcpus: float) -> None:
         self._started().set_cpu(vcpus)
@@ -370,24 +464,3 @@ class Environment:
     def _started(self) -> Sandbox:
         assert self._sandbox is not None
         return self._sandbox
-
-
-def _nothing(build: RuntimeBuild) -> ProcessSpec:
-    """A process that ends at once: an environment without a bootstrap still has a sandbox, and a log."""
-    # An image need not have that program: its launcher knows what to do without one.
-    argv = ("/bin/true",) if build.root is None else ()
-    return ProcessSpec("nothing", argv, {}, "/", "", fork=False)
-
-
-def _event_head(invocation: Invocation, deadline_ms: int, trace_header: str) -> bytes:
-    """The answer to `next` up to its Content-Length (reference: runtime side, 2.1)."""
-    head = (
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-        f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}\r\n"
-        f"Lambda-Runtime-Deadline-Ms: {deadline_ms}\r\n"
-        f"Lambda-Runtime-Invoked-Function-Arn: {invocation.target.arn}\r\n"
-        f"Lambda-Runtime-Trace-Id: {trace_header}"
-    )
-    if invocation.client_context:
-        head += f"\r\nLambda-Runtime-Client-Context: {invocation.client_context}"
-    return head.encode()

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from stoker.environments.environment import EnvironmentPlan
+from stoker.environments.extensions import external_extensions
 from stoker.environments.outcomes import NoBootstrap
+from stoker.environments.records import EnvironmentPlan
 from stoker.environments.variables import Initialization, image_variables
 from stoker.functions.records import FunctionVersion
 from stoker.images.program import NoProgram, Program, find_program
@@ -33,7 +34,12 @@ def plan_image_environment(
     found = find_program(image.tree, image.settings, version.image_config, environment)
     match found:
         case Program():
-            return EnvironmentPlan(name, version, build, spec, _process(found, environment), initialization)
+            process = _process(found, environment)
+            # An image's links are not to lead the node to a directory of the host.
+            opt = (image.tree / "opt").resolve()
+            is_own = (opt / "extensions").resolve().is_relative_to(image.tree.resolve())
+            extensions = external_extensions(opt, environment, "/opt") if is_own else ()
+            return EnvironmentPlan(name, version, build, spec, process, initialization, extensions=extensions)
         case NoProgram(error_type, text):
             return EnvironmentPlan(name, version, build, spec, None, initialization, NoBootstrap(error_type, text))
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from stoker.clock import Clock
-from stoker.environments.environment import AddDoor, Environment, EnvironmentPlan
+from stoker.environments.environment import AddDoor, Environment
+from stoker.environments.records import EnvironmentPlan
 from stoker.environments.reports import Traces
 from stoker.environments.variables import Initialization
 from stoker.errors import LambdaError

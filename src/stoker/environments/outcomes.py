@@ -11,6 +11,7 @@ from typing import Literal
 
 from stoker.runtime_api.exchange import (
     Answer,
+    ExtensionFailed,
     Failed,
     InvalidResponseMode,
     Responded,
@@ -44,7 +45,7 @@ Ending = Answer | TimedOut | NoBootstrap
 class FailedInit:
     """How an init ended, if not well. `ran_out_of_memory` explains a runtime that was killed."""
 
-    answer: Failed | RuntimeEnded | TimedOut | NoBootstrap
+    answer: Failed | RuntimeEnded | ExtensionFailed | TimedOut | NoBootstrap
     ran_out_of_memory: bool = False
 
 
@@ -74,7 +75,7 @@ def init_failure(failure: FailedInit) -> tuple[Literal["error", "timeout"], str 
             return "timeout", None
         case Failed(_, error_type):
             return "error", kept_error_type(error_type)
-        case NoBootstrap(error_type):
+        case NoBootstrap(error_type) | ExtensionFailed(error_type):
             return "error", error_type
         case RuntimeEnded():
             return "error", "Runtime.OutOfMemory" if failure.ran_out_of_memory else "Runtime.ExitError"
@@ -102,7 +103,7 @@ def outcome_of(answer: Ending, request_id: str, timeout_s: int, ran_out_of_memor
             text = f"Task timed out after {timeout_s:.2f} seconds"
             body = _body("Sandbox.Timedout", request_id, text)
             return Outcome(body, is_error=True, needs_reset=True, status="timeout")
-        case NoBootstrap(error_type, text):
+        case NoBootstrap(error_type, text) | ExtensionFailed(error_type, text):
             return _platform_error(request_id, error_type, text)
         case RuntimeEnded():
             reported = "Runtime.OutOfMemory" if ran_out_of_memory else "Runtime.ExitError"

@@ -2,12 +2,29 @@
 
 import asyncio
 import os
-
-from stoker.logs.environment_log import EnvironmentLog
+from collections.abc import Callable
+from typing import Protocol
 
 READ_BYTES = 65536
 # A writer may fill the pipe as fast as it is emptied: enough for what the pipe holds, then on with the invocation.
 DRAIN_READS_MAX = 16
+
+
+class Printed(Protocol):
+    """A log for what comes out of a pipe (EnvironmentLog and its `of_extensions`)."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the pipe should be left unread for a while, until `when_room` calls back."""
+
+    def when_room(self, resume: Callable[[], None]) -> None:
+        """Call `resume` once, when there is room."""
+
+    def write(self, data: bytes) -> None:
+        """What was read."""
+
+    def flush(self) -> None:
+        """Nothing more comes."""
 
 
 class Output:
@@ -16,7 +33,7 @@ class Output:
     When the log cannot keep up the pipe is left unread: it fills, and the function that prints waits, nobody else.
     """
 
-    def __init__(self, descriptor: int, log: EnvironmentLog) -> None:
+    def __init__(self, descriptor: int, log: Printed) -> None:
         self._descriptor = descriptor
         self._log = log
         self._loop = asyncio.get_running_loop()

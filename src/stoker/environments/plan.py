@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from stoker.environments.environment import EnvironmentPlan
+from stoker.environments.extensions import external_extensions
+from stoker.environments.records import EnvironmentPlan
 from stoker.environments.restore import new_token
 from stoker.environments.variables import Initialization, base_environment, may_fork, variables
 from stoker.functions.records import FunctionVersion
@@ -59,7 +60,10 @@ def plan_environment(
             handler=version.handler,
             fork=build.can_fork and not fresh and not on_host and may_fork(version),
         )
-    return EnvironmentPlan(name, version, build, spec, process, initialization, credentials_token=token)
+    extensions = () if opt is None else external_extensions(opt, environment, str(opt) if on_host else "/opt")
+    return EnvironmentPlan(
+        name, version, build, spec, process, initialization, credentials_token=token, extensions=extensions
+    )
 
 
 def _bootstrap(task: Path, opt: Path | None, *, on_host: bool) -> tuple[str, ...]:

@@ -4,9 +4,9 @@ import asyncio
 
 from stoker.code.layer_trees import LayerTrees
 from stoker.code.store import CodeStore
-from stoker.environments.environment import EnvironmentPlan
 from stoker.environments.image_plan import plan_image_environment
 from stoker.environments.plan import plan_environment
+from stoker.environments.records import EnvironmentPlan
 from stoker.environments.variables import Initialization
 from stoker.errors import InvalidRuntimeException
 from stoker.functions.file_systems import FileSystems

@@ -235,7 +235,9 @@ class EnvironmentPool:
         raise AssertionError
 
     def _give_back(self, group: Group, environment: Environment) -> None:
-        if not environment.is_usable:
+        if environment.is_unfinished:
+            self._background.start(self._finish(group, environment), "end of an invocation")
+        elif not environment.is_usable:
             self.retire(environment)
         elif environment.needs_recovery:
             # Counts as starting: the next caller shall wait for it and find its /tmp, not get another environment.
@@ -243,6 +245,13 @@ class EnvironmentPool:
             self._background.start(self._recover(group, environment), "recovery of an environment")
         else:
             self._offer(group, environment)
+
+    async def _finish(self, group: Group, environment: Environment) -> None:
+        """Its caller has the answer, but the extensions go on: it is nobody's until they are done."""
+        try:
+            await environment.finish()
+        finally:
+            self._give_back(group, environment)
 
     async def _recover(self, group: Group, environment: Environment) -> None:
         try:

@@ -112,6 +112,11 @@ class Reports:
             self._tracing = Tracing(trace.trace_id, trace.function_segment_id, trace.function_header)
         self._log.emit(Start(invocation.request_id, self._version.version, self._tracing))
 
+    def answered(self, invocation: Invocation, outcome: Outcome, duration_ms: float) -> None:
+        """The runtime is done; extensions may not be."""
+        if self._log.wants_details:
+            self._runtime_done(invocation.request_id, outcome, outcome.status or "success", duration_ms)
+
     def ended(
         self,
         invocation: Invocation,
@@ -120,13 +125,16 @@ class Reports:
         duration_ms: float,
         max_memory_used_mb: int,
         is_platform_fault: bool,
+        extensions_ms: float = 0.0,
     ) -> None:
-        """`is_platform_fault`: the failure is not merely an error that the handler reported."""
+        """`is_platform_fault`: the failure is not merely an error that the handler reported.
+
+        `extensions_ms` is the last part of `duration_ms`, in which only extensions were busy.
+        """
         init_ms, self._init_ms = self._init_ms, None
         restore_ms, self._restore_ms = self._restore_ms, None
         status: Status = outcome.status or "success"
-        if self._log.wants_details:
-            self._runtime_done(invocation.request_id, outcome, status, duration_ms)
+        answered_s = self._began_s + (duration_ms - extensions_ms) / 1000
         self._log.emit(End(invocation.request_id))
         self._log.emit(
             Report(
@@ -142,10 +150,11 @@ class Reports:
                 self._tracing,
                 restore_ms,
                 None if restore_ms is None else billed_ms(restore_ms),
+                (Span("extensionOverhead", answered_s, extensions_ms),) if extensions_ms else (),
             )
         )
         if trace is not None:
-            self._trace(invocation, trace, outcome, duration_ms, init_ms, restore_ms)
+            self._trace(invocation, trace, outcome, answered_s, init_ms, restore_ms)
 
     def _instance(self) -> tuple[str, str, str, str, str, int]:
         """What the start of an init and of a restore have in common."""
@@ -168,7 +177,7 @@ class Reports:
         invocation: Invocation,
         trace: InvocationTrace,
         outcome: Outcome,
-        duration_ms: float,
+        answered_s: float,
         init_ms: float | None,
         restore_ms: float | None,
     ) -> None:
@@ -182,7 +191,7 @@ class Reports:
                 function_arn=invocation.target.arn,
                 request_id=invocation.request_id,
                 began_s=began_s,
-                answered_s=began_s + duration_ms / 1000,
+                answered_s=answered_s,
                 ended_s=self._clock.now_s(),
                 init=_phase(self._init_began_s, init_ms),
                 restore=_phase(self._restore_began_s, restore_ms),

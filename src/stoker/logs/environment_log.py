@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from stoker.clock import Clock
 from stoker.logs.application_lines import ApplicationLines
-from stoker.logs.readers import FramedReader
+from stoker.logs.readers import Emit, FramedReader, LineReader
 from stoker.logs.records import LogGroupName
 from stoker.logs.store import LogStore
 
@@ -30,6 +30,10 @@ def new_stream_name(now_s: float, function_name: str, version: str, log_group: s
     return f"{day:%Y/%m/%d}/{owner}[{version}]{secrets.token_hex(16)}"
 
 
+Tee = Callable[[str, str, int], None]
+"""Takes what was printed besides: `function` or `extension`, a line or record, and its time in epoch ms."""
+
+
 class EnvironmentLog:
     """One stream, and the reader of the pipe that feeds it."""
 
@@ -46,7 +50,10 @@ class EnvironmentLog:
         self._clock = clock
         self._application_lines = application_lines
         # What is no frame is read as lines: `print` and a logger share the pipe.
-        self._reader = FramedReader(self._emit, self._emit if application_lines is None else self._emit_printed)
+        emit = self._emit_of_function
+        self._reader = FramedReader(emit, emit if application_lines is None else self._emit_printed)
+        self._extensions: ExtensionOutput | None = None
+        self._tee: Tee | None = None
         self._tail: bytearray | None = None
         self._last_ms = 0
         self.group = group
@@ -63,7 +70,18 @@ class EnvironmentLog:
     def platform_line(self, text: str) -> None:
         """Log a line of the platform's, after what was printed before it, finished or not."""
         self._reader.flush()
+        if self._extensions is not None:
+            self._extensions.flush()
         self._emit(text)
+
+    def of_extensions(self) -> "ExtensionOutput":
+        """The log as extensions write it, through a pipe of their own."""
+        self._extensions = ExtensionOutput(self, self._emit_of_extension)
+        return self._extensions
+
+    def tee(self, take: Tee | None) -> None:
+        """Give `take` what is printed from now on, whatever its level; None: nobody."""
+        self._tee = take
 
     @property
     def is_full(self) -> bool:
@@ -87,7 +105,19 @@ class EnvironmentLog:
         assert self._application_lines is not None
         passes, timestamp_ms = self._application_lines.judge(text)
         if passes:
-            self._emit(text, timestamp_ms)
+            self._emit_of_function(text, timestamp_ms)
+        elif self._tee is not None:
+            self._tee("function", text, self._last_ms)
+
+    def _emit_of_function(self, text: str, timestamp_ms: int | None = None) -> None:
+        self._emit(text, timestamp_ms)
+        if self._tee is not None:
+            self._tee("function", text, self._last_ms)
+
+    def _emit_of_extension(self, text: str, timestamp_ms: int | None = None) -> None:
+        self._emit(text, timestamp_ms)
+        if self._tee is not None:
+            self._tee("extension", text, self._last_ms)
 
     def _emit(self, text: str, timestamp_ms: int | None = None) -> None:
         now_ms = int(self._clock.now_s() * 1000)
@@ -103,3 +133,27 @@ class EnvironmentLog:
             self._tail += text[-TAIL_BYTES:].encode()
             if len(self._tail) > 16 * TAIL_BYTES:
                 del self._tail[:-TAIL_BYTES]
+
+
+class ExtensionOutput:
+    """What an environment's extensions print: lines of the same stream, never frames, and no level filters them."""
+
+    def __init__(self, log: EnvironmentLog, emit: Emit) -> None:
+        self._log = log
+        self._reader = LineReader(emit)
+
+    def write(self, data: bytes) -> None:
+        """What was read from their pipe."""
+        self._reader.feed(data)
+
+    def flush(self) -> None:
+        """An unfinished line is an event now."""
+        self._reader.flush()
+
+    @property
+    def is_full(self) -> bool:
+        return self._log.is_full
+
+    def when_room(self, resume: Callable[[], None]) -> None:
+        """As EnvironmentLog's."""
+        self._log.when_room(resume)

@@ -91,7 +91,7 @@ class End(NamedTuple):
 class Report(NamedTuple):
     """The measures of one invocation. `init_ms` only for the first of an on-demand environment, `restore_ms` and
     `billed_restore_ms` only for the first after a restore. `is_platform_fault`: the failure is not merely an error that
-    the handler reported; only then does the text name it."""
+    the handler reported; only then does the text name it. `spans`: what extensions took after the response."""
 
     request_id: str
     status: Status
@@ -105,6 +105,7 @@ class Report(NamedTuple):
     tracing: Tracing | None = None
     restore_ms: float | None = None
     billed_restore_ms: int | None = None
+    spans: Sequence[Span] = ()
 
 
 class RestoreStart(NamedTuple):

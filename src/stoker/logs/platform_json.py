@@ -148,6 +148,7 @@ def _report(event: Report) -> dict[str, Any]:
     return {
         "requestId": event.request_id,
         "metrics": metrics,
+        "spans": _spans(event.spans),
         "tracing": _tracing(event.tracing),
         "status": event.status,
         "errorType": event.error_type,

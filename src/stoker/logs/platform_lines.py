@@ -88,7 +88,7 @@ def _extension(event: Extension) -> str:
 
 
 def _telemetry_subscription(event: TelemetrySubscription) -> str:
-    return f"TELEMETRY\tName: {event.name}\tState: Subscribed\tTypes: [{', '.join(event.types)}]\n"
+    return f"TELEMETRY\tName: {event.name}\tState: Subscribed\tTypes: [{', '.join(map(str.capitalize, event.types))}]\n"
 
 
 def _failure(status: str, error_type: str | None) -> str:

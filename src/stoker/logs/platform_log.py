@@ -32,6 +32,11 @@ class PlatformLog:
         """Tell `listener` of every event from now on, whatever the log's format and level."""
         self._listeners.append(listener)
 
+    def listen_no_more(self, listener: Listener) -> None:
+        """The opposite; one that does not listen is no error."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
     def emit(self, event: PlatformEvent) -> None:
         """Log it, after what was printed before it."""
         line = self._render(event)

@@ -114,17 +114,27 @@ class RuntimeEnded:
     signal: int | None
 
 
-Answer = Responded | Streamed | Truncated | Failed | ResponseTooLarge | InvalidResponseMode | RuntimeEnded
-InitResult = Failed | RuntimeEnded | None
-RestoreResult = Failed | RuntimeEnded | None
+@dataclass(frozen=True, slots=True)
+class ExtensionFailed:
+    """An extension failed, and the whole environment with it; `text` says how, in AWS's words."""
+
+    error_type: str
+    text: str
+
+
+End = RuntimeEnded | ExtensionFailed
+Answer = Responded | Streamed | Truncated | Failed | ResponseTooLarge | InvalidResponseMode | End
+InitResult = Failed | End | None
+RestoreResult = Failed | End | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the runtime's HTTP request is answered with; the body is JSON."""
+    """What an HTTP request is answered with; the body is JSON. `head` holds further headers, each with its line end."""
 
     status: int
     body: bytes
+    head: bytes = b""
 
 
 ACCEPTED = Reply(202, b'{"status":"OK"}\n')
@@ -154,6 +164,8 @@ class Exchange:
         self._init: asyncio.Future[InitResult] = self._loop.create_future()
         self._resume: Callable[[], None] | None = None
         self._restore: asyncio.Future[RestoreResult] | None = None
+        # Told when the runtime asks for its next event, or ends; made for those who wait.
+        self._idle: asyncio.Future[None] | None = None
 
     # The node's side.
 
@@ -178,6 +190,13 @@ class Exchange:
         self._restore = self._loop.create_future()
         self._go_on()
         return self._restore
+
+    async def wait_idle(self) -> None:
+        """Until the runtime, which has answered, asks for its next event, or ends."""
+        if self.state in (RuntimeState.READY, RuntimeState.EXITED):
+            return
+        self._idle = self._loop.create_future()
+        await self._idle
 
     def offer(self, event: Event) -> asyncio.Future[Answer]:
         """Give the runtime its next event, at once or when it asks; the future is the answer."""
@@ -206,14 +225,15 @@ class Exchange:
         """Whether the present response is wanted piece by piece."""
         return self._sink is not None
 
-    def ended(self, end: RuntimeEnded) -> None:
-        """The runtime's process is gone: whoever waits for it is told."""
+    def ended(self, end: End) -> None:
+        """The runtime's process is gone, or must go: whoever waits for it is told."""
         self.state = RuntimeState.EXITED
         self._poll = self._resume = None
         if not self._init.done():
             self._init.set_result(end)
         self._restored(end)
         self._settle(end)
+        self._tell_idle()
 
     # The runtime's side; each returns the HTTP answer.
 
@@ -230,6 +250,8 @@ class Exchange:
         if not self._init.done():
             self._init.set_result(None)
         self._restored(None)
+        if self._idle is not None:
+            self._tell_idle()
         if self._event is not None:
             event, self._event = self._event, None
             self._deliver(event)
@@ -345,6 +367,11 @@ class Exchange:
     def _restored(self, result: RestoreResult) -> None:
         if self._restore is not None and not self._restore.done():
             self._restore.set_result(result)
+
+    def _tell_idle(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is not None and not idle.done():
+            idle.set_result(None)
 
     def _deliver(self, event: Event) -> None:
         assert self._poll is not None

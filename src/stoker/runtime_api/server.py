@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import httptools
 
+from stoker.runtime_api import extension_routes
 from stoker.runtime_api.credentials import CREDENTIALS_PATH, Credentials
 from stoker.runtime_api.exchange import (
     END_HEARD_WITHIN_S,
@@ -26,6 +27,7 @@ from stoker.runtime_api.exchange import (
     RuntimeState,
     refusal,
 )
+from stoker.runtime_api.extensions import Extensions
 from stoker.runtime_api.streaming import ResponseStream
 
 CONNECTIONS_MAX = 128
@@ -53,11 +55,12 @@ _TRUNCATED = refusal(400, "TruncatedHTTPRequest", "HTTP request detected as trun
 
 
 class RuntimeApi:
-    """Serves one environment's Exchange on its sandbox's listening socket."""
+    """Serves one environment's Exchange, and its Extensions, on its sandbox's listening socket."""
 
-    def __init__(self, exchange: Exchange, credentials: Credentials | None = None) -> None:
+    def __init__(self, exchange: Exchange, extensions: Extensions, credentials: Credentials | None = None) -> None:
         """With `credentials` the environment is initialised for snapshots: only then are there routes for restoring."""
         self.exchange = exchange
+        self.extensions = extensions
         self.credentials = credentials
         self._connections: set[RuntimeConnection] = set()
         self._server: asyncio.Server | None = None
@@ -95,7 +98,7 @@ class RuntimeApi:
     def _end_if_read(self, end: RuntimeEnded | None) -> None:
         if self._end is end:
             self._hears_end = True
-            if not self._connections:
+            if all(connection.is_extension for connection in self._connections):
                 self._tell_end()
 
     def _end_late(self, end: RuntimeEnded) -> None:
@@ -107,16 +110,17 @@ class RuntimeApi:
             end, self._end, self._hears_end = self._end, None, False
             self.exchange.ended(end)
 
-    def hang_up(self) -> None:
-        """Close the connections of a runtime that is gone; a new one may connect."""
+    def hang_up(self, *, on_extensions: bool = False) -> None:
+        """Close the connections of a runtime that is gone, or of everybody; a new one may connect."""
         self._tell_end()
         for connection in list(self._connections):
-            connection.abort()
+            if on_extensions or not connection.is_extension:
+                connection.abort()
 
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
-        self.hang_up()
+        self.hang_up(on_extensions=True)
 
 
 class RuntimeConnection(asyncio.Protocol):
@@ -128,6 +132,9 @@ class RuntimeConnection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._waiting_poll: Callable[[Event], None] | None = None
         self._waiting_restore: Callable[[], None] | None = None
+        self._waiting_extension: Callable[[Reply], None] | None = None
+        # An extension's connection outlives the runtime.
+        self.is_extension = False
         # The client said `Connection: close` (RFC 9112, 9.6).
         self._is_last = False
         # Why nothing is read at present: answers that the runtime does not fetch, a response that its caller does not.
@@ -156,6 +163,8 @@ class RuntimeConnection(asyncio.Protocol):
             self._api.exchange.forget_poll(self._waiting_poll)
         if self._waiting_restore is not None:
             self._api.exchange.forget_resume(self._waiting_restore)
+        if self._waiting_extension is not None:
+            self._api.extensions.forget(self._waiting_extension)
         if self._stream is not None:
             self._api.exchange.break_stream(self._stream)
 
@@ -234,7 +243,7 @@ class RuntimeConnection(asyncio.Protocol):
             self._body = [b""]
 
     def on_message_complete(self) -> None:
-        if self._waiting_poll is not None or self._waiting_restore is not None:
+        if self._waiting_poll is not None or self._waiting_restore is not None or self._waiting_extension is not None:
             # An answer to this request would be taken for what the one before still waits for.
             self.abort()
             return
@@ -258,7 +267,23 @@ class RuntimeConnection(asyncio.Protocol):
             return self._answer(request_id, what) if method == b"POST" else _method_not_allowed()
         if path == "runtime/init/error":
             return self._init_error() if method == b"POST" else _method_not_allowed()
+        full_path = self._full_path()
+        if extension_routes.is_extensions(full_path):
+            return self._of_extensions(method, full_path)
         return _NOT_FOUND if self._api.credentials is None else self._of_snapshot(method, path, self._api.credentials)
+
+    def _of_extensions(self, method: bytes, path: str) -> Reply | None:
+        self.is_extension = True
+        self._waiting_extension = self._send_to_extension
+        body, send = b"".join(self._body), self._waiting_extension
+        reply = extension_routes.answer(self._api.extensions, method, path, self._headers, body, send)
+        if reply is not None:
+            self._waiting_extension = None
+        return reply
+
+    def _send_to_extension(self, reply: Reply) -> None:
+        self._waiting_extension = None
+        self._write(reply)
 
     def _of_snapshot(self, method: bytes, path: str, credentials: Credentials) -> Reply | None:
         """The operations that only environments made for snapshots have."""
@@ -338,9 +363,12 @@ class RuntimeConnection(asyncio.Protocol):
         document = self._headers.get(b"lambda-runtime-function-error-body")
         return None if document is None else Failed(_decoded(document), self._error_type())
 
+    def _full_path(self) -> str:
+        return self._url.decode("latin-1").partition("?")[0]
+
     def _path(self) -> str:
         """What is asked for, without the prefix; "" for what does not have it."""
-        path = self._url.decode("latin-1").partition("?")[0]
+        path = self._full_path()
         return path[len(_PREFIX) :] if path.startswith(_PREFIX) else ""
 
     def _content_type(self) -> str:
@@ -365,8 +393,8 @@ class RuntimeConnection(asyncio.Protocol):
     def _write(self, reply: Reply) -> None:
         with contextlib.suppress(OSError):
             self._transport.write(
-                b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-                % (reply.status, _REASONS[reply.status].encode(), len(reply.body), reply.body)
+                b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n%b"
+                % (reply.status, _REASONS[reply.status].encode(), reply.head, len(reply.body), reply.body)
             )
         if self._is_last:
             self._transport.close()

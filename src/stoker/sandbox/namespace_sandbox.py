@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ from stoker.sandbox.sandbox import (
     ProcessSpec,
     SandboxError,
     SandboxSpec,
+    connected,
 )
 
 log = logging.getLogger("stoker.sandbox")
 
 RUNTIME_API_PORT = 9001
-RUNTIME_API = f"169.254.100.1:{RUNTIME_API_PORT}"
+ADDRESS = "169.254.100.1"
+RUNTIME_API = f"{ADDRESS}:{RUNTIME_API_PORT}"
 AWS_ENDPOINT_PORT = 4566
 AWS_ENDPOINT = f"http://169.254.100.1:{AWS_ENDPOINT_PORT}"
 # How long after its end a sandbox's groups may stay busy; the pauses in which to look add up to two seconds.
@@ -65,6 +68,7 @@ class NamespaceSandbox:
         self._prepared: asyncio.Future[None] = loop.create_future()
         self._ready: asyncio.Future[list[int]] = loop.create_future()
         self._reset_done: asyncio.Future[None] | None = None
+        self._sockets: deque[asyncio.Future[socket.socket]] = deque()
         self._gone: asyncio.Future[None] = loop.create_future()
         self._is_killed = False
         control.setblocking(False)
@@ -100,8 +104,8 @@ class NamespaceSandbox:
         self._group.watch_memory(self._out_of_memory)
         return kept
 
-    def start(self, process: ProcessSpec) -> None:
-        self._order(order_to_start(process))
+    def start(self, process: ProcessSpec, output: int | None = None) -> None:
+        self._order(order_to_start(process), () if output is None else (output,))
         # Whoever ran out of memory before is gone.
         self._group.watch_memory(self._out_of_memory)
 
@@ -113,6 +117,12 @@ class NamespaceSandbox:
         self._reset_done = asyncio.get_running_loop().create_future()
         self._order({"command": "reset"})
         await self._reset_done
+
+    async def connect(self, port: int) -> socket.socket:
+        made: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
+        self._order({"command": "socket"})
+        self._sockets.append(made)
+        return await connected(await made, ADDRESS, port)
 
     def set_cpu(self, vcpus: float) -> None:
         with contextlib.suppress(OSError):
@@ -214,11 +224,34 @@ class NamespaceSandbox:
                     self._ready.set_result(descriptors)
             case "failed":
                 self._fail(str(lp.step_error(message)), FileSystemError if message["is_file_system"] else SandboxError)
+            case "socket":
+                self._take_socket(descriptors)
             case "exit":
                 self._on_exit(_exit_of(message["name"], message["status"]))
             case "reset":
                 if self._reset_done is not None and not self._reset_done.done():
                     self._reset_done.set_result(None)
+
+    def _take_socket(self, descriptors: list[int]) -> None:
+        """Nothing but what was asked for: a function may have taken the first process over."""
+        made = self._sockets.popleft() if self._sockets else None
+        if made is None or made.done() or len(descriptors) != 1:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if made is not None and not made.done():
+                made.set_exception(SandboxError("the sandbox made no socket"))
+            return
+        try:
+            connection = socket.socket(fileno=descriptors[0])
+        except OSError as error:
+            os.close(descriptors[0])
+            made.set_exception(SandboxError(f"the sandbox made no socket: {error.strerror}"))
+            return
+        if (connection.family, connection.type) == (socket.AF_INET, socket.SOCK_STREAM):
+            made.set_result(connection)
+        else:
+            connection.close()
+            made.set_exception(SandboxError("the sandbox made another kind of socket"))
 
     def _out_of_memory(self) -> None:
         """The function's memory is used up: end its processes as the kernel's own killer would; /tmp stays."""
@@ -263,7 +296,7 @@ class NamespaceSandbox:
 
     def _fail(self, text: str, kind: type[SandboxError] = SandboxError) -> None:
         """Tell whoever waits for something that will not come."""
-        for future in (self._prepared, self._ready, self._reset_done):
+        for future in (self._prepared, self._ready, self._reset_done, *self._sockets):
             if future is not None and not future.done():
                 future.set_exception(kind(text))
                 future.exception()  # perhaps nobody waits

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.network.records import ISOLATED, Network
-from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec
+from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec, connected
 
 DAEMON_ADDRESS = "169.254.100.1:2000"  # where the variables say that X-Ray's daemon is; here that is another place
 CREDENTIALS_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"  # at the Runtime API, which has another port here
@@ -54,13 +54,16 @@ class PlainSandbox:
         self.output, self._writer = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.output, False)
 
-    def start(self, process: ProcessSpec) -> None:
+    def start(self, process: ProcessSpec, output: int | None = None) -> None:
+        if not process.argv:
+            return
+        writer = self._writer if output is None else output
         try:
             started = subprocess.Popen(
                 process.argv,
                 stdin=subprocess.DEVNULL,
-                stdout=self._writer,
-                stderr=self._writer,
+                stdout=writer,
+                stderr=writer,
                 pass_fds=(self._writer,),
                 cwd=self._spec.task,
                 env=self._environment(process.environment),
@@ -103,6 +106,9 @@ class PlainSandbox:
         self._signal_all(signal.SIGKILL)
         while self._processes:
             await self._no_process.wait()
+
+    async def connect(self, port: int) -> socket.socket:
+        return await connected(socket.socket(), "127.0.0.1", port)
 
     def set_cpu(self, vcpus: float) -> None:
         """Nothing here limits it."""

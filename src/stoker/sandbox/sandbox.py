@@ -4,6 +4,7 @@ A sandbox holds one execution environment: a private /tmp, a Runtime API socket 
 that the node starts in it. It is made by a `SandboxMaker`, lives until `kill`, and its owner awaits `wait_closed`.
 """
 
+import asyncio
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -96,14 +97,20 @@ class Sandbox(Protocol):
     runtime_api: str
     task_directory: str
 
-    def start(self, process: ProcessSpec) -> None:
-        """Start a process in it. Raises SandboxError if the sandbox is gone."""
+    def start(self, process: ProcessSpec, output: int | None = None) -> None:
+        """Start a process in it, which prints into the descriptor `output` if it is not to share the sandbox's pipe.
+
+        Without `argv` nothing is started. Raises SandboxError if the sandbox is gone.
+        """
 
     def signal(self, process: str, number: int) -> None:
         """Send a signal to a process by the name it was started with; a process or sandbox that ended is no error."""
 
     async def reset(self) -> None:
         """Kill every process in it and wait until they are gone; /tmp stays. Raises SandboxError if it is gone."""
+
+    async def connect(self, port: int) -> socket.socket:
+        """A TCP connection to what listens inside at sandbox.localdomain:`port`. Raises SandboxError, OSError."""
 
     def set_cpu(self, vcpus: float) -> None:
         """Limit the share of processor time, in vCPUs."""
@@ -144,3 +151,14 @@ class SandboxMaker(Protocol):
 
         `on_exit` is called for each process that ends, and once with the name SANDBOX when the sandbox itself is gone.
         """
+
+
+async def connected(connection: socket.socket, address: str, port: int) -> socket.socket:
+    """`connection`, connected; closed when it cannot be. Raises OSError."""
+    connection.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(connection, (address, port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import resource
 import select
@@ -21,7 +20,7 @@ from typing import Any
 
 from . import file_systems, runtime, seccomp
 from . import syscalls as sc
-from .messages import MESSAGE_BYTES_MAX, close_all, receive, send
+from .messages import close_all, receive, send
 
 # Which descriptor of a spec is which. The last one is a network namespace if the sandbox has a network.
 CONTROL, OUTPUT, CGROUP = range(3)
@@ -250,7 +249,7 @@ class _Init:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         self._keep = (self._control.fileno(), wake_read, wake_write)
-        self._start(first)
+        self._start(first, [])
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(wake_read, select.POLLIN)
@@ -263,37 +262,49 @@ class _Init:
             self._reap()
 
     def _obey(self) -> bool:
-        data = self._control.recv(MESSAGE_BYTES_MAX)
-        if not data:
+        order, descriptors = receive(self._control)
+        if order is None:
             return False
-        order = json.loads(data)
         if order["command"] == "start":
-            self._start(order)
+            self._start(order, descriptors)
         elif order["command"] == "signal":
             self._signal(order["name"], order["signal"])
         elif order["command"] == "signal all":
             _signal_all(order["signal"])
         elif order["command"] == "reset":
             self._reset()
+        elif order["command"] == "socket":
+            self._make_socket()
+        close_all(descriptors)
         return True
 
-    def _start(self, order: dict[str, Any]) -> None:
+    def _start(self, order: dict[str, Any], outputs: list[int]) -> None:
+        """`outputs` is empty, or what the process prints into instead of the sandbox's pipe."""
         pid = os.fork()
         if pid == 0:
-            self._become_runtime(order)
+            self._become_runtime(order, outputs[0] if outputs else self._descriptors[OUTPUT])
         self._names[pid] = order["name"]
 
-    def _become_runtime(self, order: dict[str, Any]) -> None:
+    def _become_runtime(self, order: dict[str, Any], output: int) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in self._keep:
             os.close(descriptor)
-        runtime.run(order, self._descriptors[OUTPUT], self._zygote)
+        runtime.run(order, output, self._zygote)
 
     def _signal(self, name: str, number: int) -> None:
         for pid, known in list(self._names.items()):
             if known == name:
                 os.kill(pid, number)
+
+    def _make_socket(self) -> None:
+        """For the node, which connects it: a socket belongs to the network that it was made in, whoever holds it."""
+        made = []
+        with contextlib.suppress(OSError):
+            made.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        send(self._control, {"event": "socket"}, [connection.fileno() for connection in made])
+        for connection in made:
+            connection.close()
 
     def _reset(self) -> None:
         """Kill everything in the sandbox but this process, and say so when it is done."""
