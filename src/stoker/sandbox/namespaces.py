@@ -30,6 +30,7 @@ from stoker.sandbox.namespace_sandbox import (
 from stoker.sandbox.network.networks import Networks
 from stoker.sandbox.network.records import ISOLATED, Lease, Network
 from stoker.sandbox.network.resolvers import resolv_conf
+from stoker.sandbox.processors import Processors, Share
 from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, LAUNCHER, RESOLV_CONF, root_recipe
 from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec
 
@@ -94,6 +95,8 @@ class NamespaceSandboxes:
         self._sandboxes: set[NamespaceSandbox] = set()
         self._networks = networks
         self._lease_numbers: dict[str, int] = {}
+        self._processors = Processors(os.sched_getaffinity(0))
+        self._shares: dict[str, Share] = {}
         self._blanks: dict[Kind, list[NamespaceSandbox]] = {}
         self._refilling: dict[Kind, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
@@ -145,6 +148,7 @@ class NamespaceSandboxes:
                 opened = await self._opened(spec, sandbox.slot)
                 try:
                     order = self._order(spec, first, sandbox.slot) | {"file_systems": opened.orders}
+                    order["cores"] = self._take_cores(sandbox, spec.memory_mb)
                     kept = await sandbox.complete(order, spec, on_exit, opened.descriptors)
                     self._directories.keep(opened, kept)
                 finally:
@@ -253,6 +257,8 @@ class NamespaceSandboxes:
         if sandbox in self._sandboxes:
             self._sandboxes.discard(sandbox)
             heapq.heappush(self._free_slots, sandbox.slot)
+            if (share := self._shares.pop(sandbox.name, None)) is not None:
+                self._processors.give_back(share)
             number = self._lease_numbers.pop(sandbox.name, None)
             if number is not None and self._networks is not None:
                 self._networks.release(number)
@@ -269,6 +275,10 @@ class NamespaceSandboxes:
             return heapq.heappop(self._free_slots)
         self._slots_used += 1
         return self._slots_used - 1
+
+    def _take_cores(self, sandbox: NamespaceSandbox, memory_mb: int) -> tuple[int, ...]:
+        share = self._shares[sandbox.name] = self._processors.take(memory_mb)
+        return share.cores
 
     async def _opened(self, spec: SandboxSpec, slot: int) -> OpenedDirectories:
         if not spec.directories:
@@ -293,6 +303,7 @@ class NamespaceSandboxes:
         return {
             "binds": binds,
             "hidden": ([CODE, LAUNCHER] if spec.build.root is None else []) + self._directories.hidden,
+            "memory_mb": spec.memory_mb,
             "tmp_bytes": spec.tmp_mb * MB,
             "outside_uid": self._uid_first + slot,
             "files_max": self._limits.file_descriptors_max,

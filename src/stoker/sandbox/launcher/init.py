@@ -19,7 +19,7 @@ import socket
 import struct
 from typing import Any
 
-from . import file_systems, runtime, seccomp
+from . import file_systems, resources, runtime, seccomp
 from . import syscalls as sc
 from .messages import MESSAGE_BYTES_MAX, close_all, receive, send
 
@@ -42,7 +42,13 @@ def namespaces(spec: dict[str, Any]) -> int:
     return sc.CLONE_NEWNS | sc.CLONE_NEWPID | sc.CLONE_NEWIPC | sc.CLONE_NEWUTS | network
 
 
-def run(spec: dict[str, Any], descriptors: list[int], is_privileged: bool, zygote: runtime.Zygote | None) -> None:
+def run(
+    spec: dict[str, Any],
+    descriptors: list[int],
+    is_privileged: bool,
+    zygote: runtime.Zygote | None,
+    host: resources.Host,
+) -> None:
     """Never returns."""
     status = 1
     try:
@@ -57,7 +63,7 @@ def run(spec: dict[str, Any], descriptors: list[int], is_privileged: bool, zygot
                 listener.close()
             order, directories = receive(control)
             if order is not None:
-                kept = _complete(order, directories, is_privileged)
+                kept = _complete(order, directories, is_privileged, host)
                 send(control, {"event": "ready"}, kept)
                 close_all(kept)
                 _Init(control, descriptors, zygote).serve(order["start"])
@@ -84,8 +90,9 @@ def _prepare(spec: dict[str, Any], descriptors: list[int], network: int | None) 
         _keep_only(descriptors[:CGROUP] + ([] if network is None else [network]))
         # This process ends with the launcher; the change of identity in step 7 makes the kernel forget it.
         sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
-        step = "3. /proc"
+        step = "3. /proc and /sys"
         _mount_proc()
+        resources.prepare()
         # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell.
         _write("/proc/self/oom_score_adj", "0")
         step = "4. network"  # loopback only, or what the node has made ahead; and our listeners on it
@@ -100,13 +107,14 @@ def _prepare(spec: dict[str, Any], descriptors: list[int], network: int | None) 
     return listeners
 
 
-def _complete(order: dict[str, Any], directories: list[int], is_privileged: bool) -> list[int]:
+def _complete(order: dict[str, Any], directories: list[int], is_privileged: bool, host: resources.Host) -> list[int]:
     """`directories` are the function's file systems, opened by the node; the answer is what it may keep of them."""
     step = ""
     try:
         step = "6. the function's directories"
         kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"])
         _mount_function(order, is_privileged)
+        resources.show(host, order["memory_mb"], order["cores"])
         step = "7. limits and identity"
         _limit(order["files_max"], order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged)

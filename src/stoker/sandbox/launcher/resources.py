@@ -1,0 +1,134 @@
+"""What a function sees of the machine: its own cores and memory where files would show the host's.
+
+Thread pools, heaps and caches are sized by what these files say. They say it once: only the kernel could make them
+move, and it has no such files for one sandbox. What a function gets is bounded by its control groups in any case.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from . import syscalls as sc
+
+# A file system of the sandbox's own is mounted at /sys. Of its two directories the first becomes /sys in the end.
+_SYS, _PROC = "/sys/sys", "/sys/proc"
+_CPU = "devices/system/cpu"
+_CGROUP = "fs/cgroup"
+_FLAGS = sc.MS_NOSUID | sc.MS_NODEV | sc.MS_NOEXEC
+_UNLIMITED_V1_BYTES = 0x7FFFFFFFFFFFF000  # what the kernel says where nobody set a limit, with pages of 4 KiB
+# What there is besides, in the kernel's order: nothing of it is counted here.
+_MEMINFO_ZERO = (
+    *("Buffers", "Cached", "SwapCached", "Active", "Inactive", "Active(anon)", "Inactive(anon)", "Active(file)"),
+    *("Inactive(file)", "Unevictable", "Mlocked", "SwapTotal", "SwapFree", "Dirty", "Writeback", "AnonPages"),
+    *("Mapped", "Shmem", "Slab", "SReclaimable", "SUnreclaim"),
+)
+
+
+class Host:
+    """The host's own files, read once for all sandboxes of a launcher: some take a millisecond on many cores."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        """`texts` are those of `read_host`."""
+        self.possible = texts["possible"]
+        # "4:memory:/…": version 1 names the controllers, version 2 none (cgroups(7)).
+        self.is_memory_v1 = any("memory" in line.split(":")[1].split(",") for line in texts["cgroup"].splitlines())
+        blocks = [block for block in texts["cpuinfo"].split("\n\n") if block.strip()]
+        self._cpuinfo = {int(_value(block)): block for block in blocks if block.startswith("processor")}
+        self._stat = texts["stat"].splitlines()
+
+    def has_more_than(self, cores: list[int]) -> bool:
+        return bool(set(self._cpuinfo) - set(cores))
+
+    def cpuinfo(self, cores: list[int]) -> str:
+        return "".join(self._cpuinfo[core] + "\n\n" for core in cores if core in self._cpuinfo)
+
+    def stat(self, cores: list[int]) -> str:
+        """With the sum of the cores' times in the first line, as proc(5) has it."""
+        wanted = {f"cpu{core}" for core in cores}
+        own = [line for line in self._stat if line.split(" ", 1)[0] in wanted]
+        rest = [line for line in self._stat if not line.startswith("cpu")]
+        times = [sum(map(int, column)) for column in zip(*(line.split()[1:] for line in own))]  # noqa: B905 - Python 3.9
+        return "\n".join(["cpu  " + " ".join(map(str, times)), *own, *rest, ""])
+
+
+def read_host() -> dict[str, str]:
+    """Before the launcher enters a root where none of this is to be seen. A file that is not there is empty."""
+    paths = {
+        "cpuinfo": "/proc/cpuinfo",
+        "stat": "/proc/stat",
+        "cgroup": "/proc/self/cgroup",
+        "possible": f"/sys/{_CPU}/possible",
+    }
+    texts = dict.fromkeys(paths, "")
+    for name, path in paths.items():
+        with contextlib.suppress(OSError), open(path) as file:  # noqa: PTH123 - pathlib would be one more import
+            texts[name] = file.read()
+    return texts
+
+
+def prepare() -> None:
+    """What needs no function: a /sys of the sandbox's own, writable until `show`."""
+    sc.mount("sys", "/sys", "tmpfs", _FLAGS, "mode=0755,size=1m")
+    for path in (_PROC, f"{_SYS}/{_CPU}", f"{_SYS}/{_CGROUP}/memory"):
+        os.makedirs(path)  # noqa: PTH103
+
+
+def show(host: Host, memory_mb: int, cores: list[int]) -> None:
+    """Put this process, and so all that it starts, on `cores`, and let the files tell that and the memory."""
+    # A core may have been taken from the host since the node counted them; the quota bounds the function in any case.
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, cores)
+    _write(f"{_SYS}/{_CPU}/online", _listed(cores))
+    _write(f"{_SYS}/{_CPU}/present", _listed(cores))
+    if host.possible:  # the largest number that getcpu(2) may give, which allocators make tables for
+        _write(f"{_SYS}/{_CPU}/possible", host.possible)
+    # Nothing of the quota: on AWS a function sees whole cores, and pools are sized by what is seen.
+    for name, text in _memory_limits(host, memory_mb * 1024 * 1024).items():
+        _write(f"{_SYS}/{_CGROUP}/{name}", text)
+    _cover("meminfo", _meminfo(memory_mb * 1024))
+    if host.has_more_than(cores):
+        _cover("cpuinfo", host.cpuinfo(cores))
+        _cover("stat", host.stat(cores))
+    sc.mount(_SYS, "/sys", "", sc.MS_BIND)
+    # The file system itself and not only this view of it: what covers files below /proc belongs to it.
+    sc.mount("none", "/sys", "", sc.MS_REMOUNT | sc.MS_RDONLY | _FLAGS)
+
+
+def _memory_limits(host: Host, limit_bytes: int) -> dict[str, str]:
+    """The function's share, under the names where runtimes look for it by what /proc/self/cgroup tells them."""
+    if host.is_memory_v1:
+        return {
+            "memory/memory.limit_in_bytes": f"{limit_bytes}\n",
+            "memory/memory.soft_limit_in_bytes": f"{_UNLIMITED_V1_BYTES}\n",
+        }
+    return {"memory.max": f"{limit_bytes}\n", "memory.high": "max\n"}
+
+
+def _meminfo(total_kb: int) -> str:
+    """All of it free, as it is before the function has begun."""
+    fields = {"MemTotal": total_kb, "MemFree": total_kb, "MemAvailable": total_kb, **dict.fromkeys(_MEMINFO_ZERO, 0)}
+    return "".join(f"{name + ':':<16}{kb:>8} kB\n" for name, kb in fields.items())
+
+
+def _listed(cores: list[int]) -> str:
+    if len(cores) > 1 and cores[-1] - cores[0] == len(cores) - 1:
+        return f"{cores[0]}-{cores[-1]}\n"
+    return ",".join(map(str, cores)) + "\n"
+
+
+def _value(block: str) -> str:
+    return block.split("\n", 1)[0].partition(":")[2]
+
+
+def _cover(name: str, text: str) -> None:
+    _write(f"{_PROC}/{name}", text)
+    sc.mount(f"{_PROC}/{name}", f"/proc/{name}", "", sc.MS_BIND)
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o444)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
