@@ -148,7 +148,7 @@ class NamespaceSandboxes:
                 opened = await self._opened(spec, sandbox.slot)
                 try:
                     order = self._order(spec, first, sandbox.slot) | {"file_systems": opened.orders}
-                    order["cores"] = self._take_cores(sandbox, spec.memory_mb)
+                    order |= self._cores(sandbox, spec.memory_mb)
                     kept = await sandbox.complete(order, spec, on_exit, opened.descriptors)
                     self._directories.keep(opened, kept)
                 finally:
@@ -195,6 +195,7 @@ class NamespaceSandboxes:
                 ports = [RUNTIME_API_PORT, AWS_ENDPOINT_PORT]
                 order = {"id": name, "cgroup_v2": is_v2, "hostname": HOSTNAME, "ports": ports}
                 order["has_network"] = not network.is_isolated
+                order["is_part"] = self._processors.are_shown_in_part
                 if lease is not None:
                     # The last one: that is how the launcher knows it.
                     writers.append(lease.descriptor)
@@ -276,9 +277,11 @@ class NamespaceSandboxes:
         self._slots_used += 1
         return self._slots_used - 1
 
-    def _take_cores(self, sandbox: NamespaceSandbox, memory_mb: int) -> tuple[int, ...]:
+    def _cores(self, sandbox: NamespaceSandbox, memory_mb: int) -> dict[str, Any]:
+        """Put the sandbox, whose first process waits for its order, on its cores; the part of the order about them."""
         share = self._shares[sandbox.name] = self._processors.take(memory_mb)
-        return share.cores
+        sandbox.run_on(share.cores)
+        return {"cores": share.cores, "is_part": self._processors.are_shown_in_part}
 
     async def _opened(self, spec: SandboxSpec, slot: int) -> OpenedDirectories:
         if not spec.directories:

@@ -4,10 +4,11 @@ What a sandbox sees makes thread pools as large as on AWS; what it may use is bo
 """
 
 import heapq
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stoker.limits import visible_processors
+from stoker.limits import MEMORY_MB_MIN, visible_processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Processors:
     def __init__(self, cores: Iterable[int]) -> None:
         """`cores`: those that this node may use, at least one."""
         self._weights_mb = dict.fromkeys(sorted(cores), 0)
+        self.are_shown_in_part = min(visible_processors(MEMORY_MB_MIN), len(self._weights_mb)) < (os.cpu_count() or 1)
 
     def take(self, memory_mb: int) -> Share:
         """As many as AWS shows for that memory, or all that there are."""

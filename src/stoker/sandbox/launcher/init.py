@@ -55,7 +55,7 @@ def run(
         control = socket.socket(fileno=descriptors[CONTROL])
         network = descriptors.pop() if spec["has_network"] else None
         try:
-            listeners = _prepare(spec, descriptors, network)
+            listeners = _prepare(spec, descriptors, network, host)
             # The last one is the X-Ray daemon's.
             listeners.append(_daemon())
             send(control, {"event": "prepared"}, [listener.fileno() for listener in listeners])
@@ -78,7 +78,9 @@ def run(
         os._exit(status)
 
 
-def _prepare(spec: dict[str, Any], descriptors: list[int], network: int | None) -> list[socket.socket]:
+def _prepare(
+    spec: dict[str, Any], descriptors: list[int], network: int | None, host: resources.Host
+) -> list[socket.socket]:
     step = ""
     try:
         step = "1. control groups"  # from here on, all that this process touches is on the sandbox's account
@@ -92,7 +94,7 @@ def _prepare(spec: dict[str, Any], descriptors: list[int], network: int | None) 
         sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
         step = "3. /proc and /sys"
         _mount_proc()
-        resources.prepare()
+        resources.prepare(host, is_part=spec["is_part"])
         # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell.
         _write("/proc/self/oom_score_adj", "0")
         step = "4. network"  # loopback only, or what the node has made ahead; and our listeners on it
@@ -114,7 +116,7 @@ def _complete(order: dict[str, Any], directories: list[int], is_privileged: bool
         step = "6. the function's directories"
         kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"])
         _mount_function(order, is_privileged)
-        resources.show(host, order["memory_mb"], order["cores"])
+        resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
         step = "7. limits and identity"
         _limit(order["files_max"], order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged)

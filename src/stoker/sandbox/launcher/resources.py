@@ -11,17 +11,20 @@ import os
 
 from . import syscalls as sc
 
-# A file system of the sandbox's own is mounted at /sys. Of its two directories the first becomes /sys in the end.
-_SYS, _PROC = "/sys/sys", "/sys/proc"
-_CPU = "devices/system/cpu"
-_CGROUP = "fs/cgroup"
+_CPU = "/sys/devices/system/cpu"
+_CGROUP = "/sys/fs/cgroup"
+# A file system of the sandbox's own is mounted at /sys. Of its two directories the first becomes /sys then.
+_OWN_SYS, _OWN_PROC = "/sys/sys", "/sys/proc"
 _FLAGS = sc.MS_NOSUID | sc.MS_NODEV | sc.MS_NOEXEC
 _UNLIMITED_V1_BYTES = 0x7FFFFFFFFFFFF000  # what the kernel says where nobody set a limit, with pages of 4 KiB
 # What there is besides, in the kernel's order: nothing of it is counted here.
-_MEMINFO_ZERO = (
-    *("Buffers", "Cached", "SwapCached", "Active", "Inactive", "Active(anon)", "Inactive(anon)", "Active(file)"),
-    *("Inactive(file)", "Unevictable", "Mlocked", "SwapTotal", "SwapFree", "Dirty", "Writeback", "AnonPages"),
-    *("Mapped", "Shmem", "Slab", "SReclaimable", "SUnreclaim"),
+_MEMINFO_ZEROS = "".join(
+    f"{name + ':':<16}{0:>8} kB\n"
+    for name in (
+        *("Buffers", "Cached", "SwapCached", "Active", "Inactive", "Active(anon)", "Inactive(anon)", "Active(file)"),
+        *("Inactive(file)", "Unevictable", "Mlocked", "SwapTotal", "SwapFree", "Dirty", "Writeback", "AnonPages"),
+        *("Mapped", "Shmem", "Slab", "SReclaimable", "SUnreclaim"),
+    )
 )
 
 
@@ -36,9 +39,6 @@ class Host:
         blocks = [block for block in texts["cpuinfo"].split("\n\n") if block.strip()]
         self._cpuinfo = {int(_value(block)): block for block in blocks if block.startswith("processor")}
         self._stat = texts["stat"].splitlines()
-
-    def has_more_than(self, cores: list[int]) -> bool:
-        return bool(set(self._cpuinfo) - set(cores))
 
     def cpuinfo(self, cores: list[int]) -> str:
         return "".join(self._cpuinfo[core] + "\n\n" for core in cores if core in self._cpuinfo)
@@ -58,7 +58,7 @@ def read_host() -> dict[str, str]:
         "cpuinfo": "/proc/cpuinfo",
         "stat": "/proc/stat",
         "cgroup": "/proc/self/cgroup",
-        "possible": f"/sys/{_CPU}/possible",
+        "possible": f"{_CPU}/possible",
     }
     texts = dict.fromkeys(paths, "")
     for name, path in paths.items():
@@ -67,48 +67,52 @@ def read_host() -> dict[str, str]:
     return texts
 
 
-def prepare() -> None:
-    """What needs no function: a /sys of the sandbox's own, writable until `show`."""
+def prepare(host: Host, *, is_part: bool) -> None:
+    """All that needs no function, and so no time of its start: files that `show` only has to fill.
+
+    `is_part`: the host has cores that the sandbox will not be shown.
+    """
     sc.mount("sys", "/sys", "tmpfs", _FLAGS, "mode=0755,size=1m")
-    for path in (_PROC, f"{_SYS}/{_CPU}", f"{_SYS}/{_CGROUP}/memory"):
-        os.makedirs(path)  # noqa: PTH103
-
-
-def show(host: Host, memory_mb: int, cores: list[int]) -> None:
-    """Put this process, and so all that it starts, on `cores`, and let the files tell that and the memory."""
-    # A core may have been taken from the host since the node counted them; the quota bounds the function in any case.
-    with contextlib.suppress(OSError):
-        os.sched_setaffinity(0, cores)
-    _write(f"{_SYS}/{_CPU}/online", _listed(cores))
-    _write(f"{_SYS}/{_CPU}/present", _listed(cores))
+    os.mkdir(_OWN_PROC)  # noqa: PTH102
+    for name in ("meminfo", "cpuinfo", "stat") if is_part else ("meminfo",):
+        _write(f"{_OWN_PROC}/{name}", "")
+        sc.mount(f"{_OWN_PROC}/{name}", f"/proc/{name}", "", sc.MS_BIND)
+    for path in (_CPU, f"{_CGROUP}/memory"):
+        os.makedirs(path.replace("/sys", _OWN_SYS, 1))  # noqa: PTH103
+    sc.mount(_OWN_SYS, "/sys", "", sc.MS_BIND)
+    _write(f"{_CPU}/online", "")
+    os.symlink("online", f"{_CPU}/present")  # noqa: PTH211
     if host.possible:  # the largest number that getcpu(2) may give, which allocators make tables for
-        _write(f"{_SYS}/{_CPU}/possible", host.possible)
+        _write(f"{_CPU}/possible", host.possible)
     # Nothing of the quota: on AWS a function sees whole cores, and pools are sized by what is seen.
-    for name, text in _memory_limits(host, memory_mb * 1024 * 1024).items():
-        _write(f"{_SYS}/{_CGROUP}/{name}", text)
-    _cover("meminfo", _meminfo(memory_mb * 1024))
-    if host.has_more_than(cores):
-        _cover("cpuinfo", host.cpuinfo(cores))
-        _cover("stat", host.stat(cores))
-    sc.mount(_SYS, "/sys", "", sc.MS_BIND)
+    _write(_memory_limit(host), "")
+    if host.is_memory_v1:
+        _write(f"{_CGROUP}/memory/memory.soft_limit_in_bytes", f"{_UNLIMITED_V1_BYTES}\n")
+    else:
+        _write(f"{_CGROUP}/memory.high", "max\n")
+
+
+def show(host: Host, memory_mb: int, cores: list[int], *, is_part: bool) -> None:
+    """Let the files tell the function's memory and cores; `is_part` as it was for `prepare`."""
+    _write(f"{_CPU}/online", _listed(cores))
+    _write(_memory_limit(host), f"{memory_mb * 1024 * 1024}\n")
+    _write("/proc/meminfo", _meminfo(memory_mb * 1024))
+    if is_part:
+        _write("/proc/cpuinfo", host.cpuinfo(cores))
+        _write("/proc/stat", host.stat(cores))
     # The file system itself and not only this view of it: what covers files below /proc belongs to it.
     sc.mount("none", "/sys", "", sc.MS_REMOUNT | sc.MS_RDONLY | _FLAGS)
 
 
-def _memory_limits(host: Host, limit_bytes: int) -> dict[str, str]:
-    """The function's share, under the names where runtimes look for it by what /proc/self/cgroup tells them."""
-    if host.is_memory_v1:
-        return {
-            "memory/memory.limit_in_bytes": f"{limit_bytes}\n",
-            "memory/memory.soft_limit_in_bytes": f"{_UNLIMITED_V1_BYTES}\n",
-        }
-    return {"memory.max": f"{limit_bytes}\n", "memory.high": "max\n"}
+def _memory_limit(host: Host) -> str:
+    """Where runtimes look for it, by what /proc/self/cgroup tells them."""
+    return f"{_CGROUP}/memory/memory.limit_in_bytes" if host.is_memory_v1 else f"{_CGROUP}/memory.max"
 
 
 def _meminfo(total_kb: int) -> str:
     """All of it free, as it is before the function has begun."""
-    fields = {"MemTotal": total_kb, "MemFree": total_kb, "MemAvailable": total_kb, **dict.fromkeys(_MEMINFO_ZERO, 0)}
-    return "".join(f"{name + ':':<16}{kb:>8} kB\n" for name, kb in fields.items())
+    own = [f"{name:<16}{total_kb:>8} kB\n" for name in ("MemTotal:", "MemFree:", "MemAvailable:")]
+    return "".join(own) + _MEMINFO_ZEROS
 
 
 def _listed(cores: list[int]) -> str:
@@ -119,11 +123,6 @@ def _listed(cores: list[int]) -> str:
 
 def _value(block: str) -> str:
     return block.split("\n", 1)[0].partition(":")[2]
-
-
-def _cover(name: str, text: str) -> None:
-    _write(f"{_PROC}/{name}", text)
-    sc.mount(f"{_PROC}/{name}", f"/proc/{name}", "", sc.MS_BIND)
 
 
 def _write(path: str, text: str) -> None:
