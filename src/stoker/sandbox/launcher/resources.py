@@ -38,18 +38,19 @@ class Host:
         self.is_memory_v1 = any("memory" in line.split(":")[1].split(",") for line in texts["cgroup"].splitlines())
         blocks = [block for block in texts["cpuinfo"].split("\n\n") if block.strip()]
         self._cpuinfo = {int(_value(block)): block for block in blocks if block.startswith("processor")}
-        self._stat = texts["stat"].splitlines()
+        stat = [line for line in texts["stat"].splitlines() if line]
+        # The first line is the sum of the others that begin with "cpu" (proc(5)).
+        self._times = {line.split()[0]: line for line in stat[1:] if line.startswith("cpu")}
+        self._counters = "".join(f"{line}\n" for line in stat if not line.startswith("cpu"))
 
     def cpuinfo(self, cores: list[int]) -> str:
         return "".join(self._cpuinfo[core] + "\n\n" for core in cores if core in self._cpuinfo)
 
     def stat(self, cores: list[int]) -> str:
-        """With the sum of the cores' times in the first line, as proc(5) has it."""
-        wanted = {f"cpu{core}" for core in cores}
-        own = [line for line in self._stat if line.split(" ", 1)[0] in wanted]
-        rest = [line for line in self._stat if not line.startswith("cpu")]
-        times = [sum(map(int, column)) for column in zip(*(line.split()[1:] for line in own))]  # noqa: B905 - Python 3.9
-        return "\n".join(["cpu  " + " ".join(map(str, times)), *own, *rest, ""])
+        own = [self._times[f"cpu{core}"] for core in cores if f"cpu{core}" in self._times]
+        columns = zip(*(line.split()[1:] for line in own))  # noqa: B905 - Python 3.9
+        sums = " ".join(str(sum(map(int, column))) for column in columns)
+        return "\n".join([f"cpu  {sums}", *own, self._counters])
 
 
 def read_host() -> dict[str, str]:
@@ -80,28 +81,32 @@ def prepare(host: Host, *, is_part: bool) -> None:
     for path in (_CPU, f"{_CGROUP}/memory"):
         os.makedirs(path.replace("/sys", _OWN_SYS, 1))  # noqa: PTH103
     sc.mount(_OWN_SYS, "/sys", "", sc.MS_BIND)
-    _write(f"{_CPU}/online", "")
     os.symlink("online", f"{_CPU}/present")  # noqa: PTH211
     if host.possible:  # the largest number that getcpu(2) may give, which allocators make tables for
         _write(f"{_CPU}/possible", host.possible)
     # Nothing of the quota: on AWS a function sees whole cores, and pools are sized by what is seen.
-    _write(_memory_limit(host), "")
     if host.is_memory_v1:
         _write(f"{_CGROUP}/memory/memory.soft_limit_in_bytes", f"{_UNLIMITED_V1_BYTES}\n")
     else:
         _write(f"{_CGROUP}/memory.high", "max\n")
+    # To be written again: with pages that are there, by code that has run, it takes a third of the time.
+    _fill(host, 0, [0], is_part=is_part)
 
 
 def show(host: Host, memory_mb: int, cores: list[int], *, is_part: bool) -> None:
-    """Let the files tell the function's memory and cores; `is_part` as it was for `prepare`."""
+    """Let the files tell the function's memory and cores for good; `is_part` as it was for `prepare`."""
+    _fill(host, memory_mb, cores, is_part=is_part)
+    # The file system itself and not only this view of it: what covers files below /proc belongs to it.
+    sc.mount("none", "/sys", "", sc.MS_REMOUNT | sc.MS_RDONLY | _FLAGS)
+
+
+def _fill(host: Host, memory_mb: int, cores: list[int], *, is_part: bool) -> None:
     _write(f"{_CPU}/online", _listed(cores))
     _write(_memory_limit(host), f"{memory_mb * 1024 * 1024}\n")
     _write("/proc/meminfo", _meminfo(memory_mb * 1024))
     if is_part:
         _write("/proc/cpuinfo", host.cpuinfo(cores))
         _write("/proc/stat", host.stat(cores))
-    # The file system itself and not only this view of it: what covers files below /proc belongs to it.
-    sc.mount("none", "/sys", "", sc.MS_REMOUNT | sc.MS_RDONLY | _FLAGS)
 
 
 def _memory_limit(host: Host) -> str:
@@ -128,6 +133,8 @@ def _value(block: str) -> str:
 def _write(path: str, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o444)
     try:
-        os.write(descriptor, text.encode())
+        data = text.encode()
+        os.write(descriptor, data)
+        os.ftruncate(descriptor, len(data))
     finally:
         os.close(descriptor)
