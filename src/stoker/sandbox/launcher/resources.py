@@ -13,8 +13,8 @@ from . import syscalls as sc
 
 _CPU = "/sys/devices/system/cpu"
 _CGROUP = "/sys/fs/cgroup"
-# A file system of the sandbox's own is mounted at /sys. Of its two directories the first becomes /sys then.
-_OWN_SYS, _OWN_PROC = "/sys/sys", "/sys/proc"
+# Where a file system of the sandbox's own is mounted until its two directories have got to their places.
+_OWN = "/tmp"  # noqa: S108
 _FLAGS = sc.MS_NOSUID | sc.MS_NODEV | sc.MS_NOEXEC
 _UNLIMITED_V1_BYTES = 0x7FFFFFFFFFFFF000  # what the kernel says where nobody set a limit, with pages of 4 KiB
 # What there is besides, in the kernel's order: nothing of it is counted here.
@@ -73,14 +73,15 @@ def prepare(host: Host, *, is_part: bool) -> None:
 
     `is_part`: the host has cores that the sandbox will not be shown.
     """
-    sc.mount("sys", "/sys", "tmpfs", _FLAGS, "mode=0755,size=1m")
-    os.mkdir(_OWN_PROC)  # noqa: PTH102
+    sc.mount("sys", _OWN, "tmpfs", _FLAGS, "mode=0755,size=1m")
+    os.mkdir(f"{_OWN}/proc")  # noqa: PTH102
     for name in ("meminfo", "cpuinfo", "stat") if is_part else ("meminfo",):
-        _write(f"{_OWN_PROC}/{name}", "")
-        sc.mount(f"{_OWN_PROC}/{name}", f"/proc/{name}", "", sc.MS_BIND)
+        _write(f"{_OWN}/proc/{name}", "")
+        sc.mount(f"{_OWN}/proc/{name}", f"/proc/{name}", "", sc.MS_BIND)
     for path in (_CPU, f"{_CGROUP}/memory"):
-        os.makedirs(path.replace("/sys", _OWN_SYS, 1))  # noqa: PTH103
-    sc.mount(_OWN_SYS, "/sys", "", sc.MS_BIND)
+        os.makedirs(f"{_OWN}{path}")  # noqa: PTH103
+    sc.mount(f"{_OWN}/sys", "/sys", "", sc.MS_BIND)
+    sc.umount_detached(_OWN)
     os.symlink("online", f"{_CPU}/present")  # noqa: PTH211
     if host.possible:  # the largest number that getcpu(2) may give, which allocators make tables for
         _write(f"{_CPU}/possible", host.possible)
