@@ -54,6 +54,10 @@ SCALE_OUT_ENVIRONMENTS_PER_10_S = 1_000  # per function
 
 # A sandbox
 MEMORY_MB_PER_VCPU = 1_769
+# Up to which memory a function sees how many cores. AWS documents only the time they are good for; these numbers are
+# what functions that counted their cores at each memory size reported.
+VISIBLE_PROCESSORS = ((3_008, 2), (5_307, 3), (7_076, 4), (8_845, 5))
+VISIBLE_PROCESSORS_MAX = 6
 
 # Answers in pages
 MAPPINGS_PAGE_ITEMS_MAX = 100  # event source mappings
@@ -125,3 +129,8 @@ def limits_of(values: Mapping[str, Any]) -> Limits:
         if value not in allowed[name]:
             raise ValueError(f"{name!r} must be from {allowed[name].start} to {allowed[name].stop - 1}, not {value}")
     return Limits(**values)
+
+
+def visible_processors(memory_mb: int) -> int:
+    """How many cores a function of that memory sees on AWS."""
+    return next((cores for most_mb, cores in VISIBLE_PROCESSORS if memory_mb <= most_mb), VISIBLE_PROCESSORS_MAX)

@@ -97,3 +97,13 @@ async def test_an_image_can_have_a_directory_of_the_host(tmp_path: Path, spec: S
         await closed(sandbox)
     assert (shared / "file").read_text() == "of the image\n"
     assert (shared / "file").stat().st_uid == shared.stat().st_uid
+
+
+async def test_an_image_sees_the_functions_memory_and_cores(maker: NamespaceSandboxes, spec: SandboxSpec) -> None:
+    script = 'read -r _ total _ < /proc/meminfo; echo "$total $(< /sys/devices/system/cpu/online)"; read -r < /dev/zero'
+    sandbox = await maker.make(replace(spec, memory_mb=256), bash_script(script), Exits())
+    cores = min(2, len(os.sched_getaffinity(0)))
+    total_kb, online = (await printed(sandbox.output, "\n")).split()
+    first, _, last = online.partition("-")
+    assert (int(total_kb), int(last or first) - int(first) + 1) == (256 * 1024, cores)
+    await closed(sandbox)

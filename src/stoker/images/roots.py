@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from stoker.images.layers import TREE, read_changes
 
 # What a sandbox mounts something on, or writes itself, so that the image's own file system can stay read-only.
-_MOUNT_POINTS = ("proc", "dev", "tmp", "mnt", "run/stoker/proc")
+_MOUNT_POINTS = ("proc", "sys", "dev", "tmp", "mnt", "run/stoker/proc")
 _FILES = {
     "etc/hosts": "127.0.0.1 localhost\n169.254.100.1 sandbox.localdomain sandbox\n",
     "etc/resolv.conf": "",

@@ -30,6 +30,7 @@ from stoker.sandbox.namespace_sandbox import (
 from stoker.sandbox.network.networks import Networks
 from stoker.sandbox.network.records import ISOLATED, Lease, Network
 from stoker.sandbox.network.resolvers import resolv_conf
+from stoker.sandbox.processors import Processors, Share
 from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, LAUNCHER, RESOLV_CONF, root_recipe
 from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec
 
@@ -94,6 +95,8 @@ class NamespaceSandboxes:
         self._sandboxes: set[NamespaceSandbox] = set()
         self._networks = networks
         self._lease_numbers: dict[str, int] = {}
+        self._processors = Processors(os.sched_getaffinity(0))
+        self._shares: dict[str, Share] = {}
         self._blanks: dict[Kind, list[NamespaceSandbox]] = {}
         self._refilling: dict[Kind, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
@@ -145,6 +148,7 @@ class NamespaceSandboxes:
                 opened = await self._opened(spec, sandbox.slot)
                 try:
                     order = self._order(spec, first, sandbox.slot) | {"file_systems": opened.orders}
+                    order |= self._cores(sandbox, spec.memory_mb)
                     kept = await sandbox.complete(order, spec, on_exit, opened.descriptors)
                     self._directories.keep(opened, kept)
                 finally:
@@ -191,6 +195,7 @@ class NamespaceSandboxes:
                 ports = [RUNTIME_API_PORT, AWS_ENDPOINT_PORT]
                 order = {"id": name, "cgroup_v2": is_v2, "hostname": HOSTNAME, "ports": ports}
                 order["has_network"] = not network.is_isolated
+                order["is_part"] = self._processors.are_shown_in_part
                 if lease is not None:
                     # The last one: that is how the launcher knows it.
                     writers.append(lease.descriptor)
@@ -253,6 +258,8 @@ class NamespaceSandboxes:
         if sandbox in self._sandboxes:
             self._sandboxes.discard(sandbox)
             heapq.heappush(self._free_slots, sandbox.slot)
+            if (share := self._shares.pop(sandbox.name, None)) is not None:
+                self._processors.give_back(share)
             number = self._lease_numbers.pop(sandbox.name, None)
             if number is not None and self._networks is not None:
                 self._networks.release(number)
@@ -269,6 +276,12 @@ class NamespaceSandboxes:
             return heapq.heappop(self._free_slots)
         self._slots_used += 1
         return self._slots_used - 1
+
+    def _cores(self, sandbox: NamespaceSandbox, memory_mb: int) -> dict[str, Any]:
+        """Put the sandbox, whose first process waits for its order, on its cores; the part of the order about them."""
+        share = self._shares[sandbox.name] = self._processors.take(memory_mb)
+        sandbox.run_on(share.cores)
+        return {"cores": share.cores, "is_part": self._processors.are_shown_in_part}
 
     async def _opened(self, spec: SandboxSpec, slot: int) -> OpenedDirectories:
         if not spec.directories:
@@ -293,6 +306,7 @@ class NamespaceSandboxes:
         return {
             "binds": binds,
             "hidden": ([CODE, LAUNCHER] if spec.build.root is None else []) + self._directories.hidden,
+            "memory_mb": spec.memory_mb,
             "tmp_bytes": spec.tmp_mb * MB,
             "outside_uid": self._uid_first + slot,
             "files_max": self._limits.file_descriptors_max,

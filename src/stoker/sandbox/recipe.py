@@ -69,7 +69,8 @@ def root_recipe(build: RuntimeBuild, mountpoint: Path, code: Path, resolv_conf: 
     """
     if build.root is not None:
         return _image_recipe(build.root, mountpoint, resolv_conf)
-    steps: list[list[str]] = [["directory", path] for path in ("/proc", "/tmp", "/var/task", "/opt", "/mnt", "/home")]  # noqa: S108
+    directories = ("/proc", "/sys", "/tmp", "/var/task", "/opt", "/mnt", "/home")  # noqa: S108
+    steps: list[list[str]] = [["directory", path] for path in directories]
     # The dynamic linker of a zygote remembers for all its children that a directory of LD_LIBRARY_PATH is not there
     # (glibc, elf/dl-load.c), so those of packages and layers are there, empty, before anything is mounted over them.
     steps += [["directory", path] for path in ("/var/task/lib", "/opt/lib")]

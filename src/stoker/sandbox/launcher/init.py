@@ -18,7 +18,7 @@ import socket
 import struct
 from typing import Any
 
-from . import file_systems, runtime, seccomp
+from . import file_systems, resources, runtime, seccomp
 from . import syscalls as sc
 from .messages import close_all, receive, send
 
@@ -41,14 +41,20 @@ def namespaces(spec: dict[str, Any]) -> int:
     return sc.CLONE_NEWNS | sc.CLONE_NEWPID | sc.CLONE_NEWIPC | sc.CLONE_NEWUTS | network
 
 
-def run(spec: dict[str, Any], descriptors: list[int], is_privileged: bool, zygote: runtime.Zygote | None) -> None:
+def run(
+    spec: dict[str, Any],
+    descriptors: list[int],
+    is_privileged: bool,
+    zygote: runtime.Zygote | None,
+    host: resources.Host,
+) -> None:
     """Never returns."""
     status = 1
     try:
         control = socket.socket(fileno=descriptors[CONTROL])
         network = descriptors.pop() if spec["has_network"] else None
         try:
-            listeners = _prepare(spec, descriptors, network)
+            listeners = _prepare(spec, descriptors, network, host)
             # The last one is the X-Ray daemon's.
             listeners.append(_daemon())
             send(control, {"event": "prepared"}, [listener.fileno() for listener in listeners])
@@ -56,7 +62,7 @@ def run(spec: dict[str, Any], descriptors: list[int], is_privileged: bool, zygot
                 listener.close()
             order, directories = receive(control)
             if order is not None:
-                kept = _complete(order, directories, is_privileged)
+                kept = _complete(order, directories, is_privileged, host)
                 send(control, {"event": "ready"}, kept)
                 close_all(kept)
                 _Init(control, descriptors, zygote).serve(order["start"])
@@ -71,7 +77,9 @@ def run(spec: dict[str, Any], descriptors: list[int], is_privileged: bool, zygot
         os._exit(status)
 
 
-def _prepare(spec: dict[str, Any], descriptors: list[int], network: int | None) -> list[socket.socket]:
+def _prepare(
+    spec: dict[str, Any], descriptors: list[int], network: int | None, host: resources.Host
+) -> list[socket.socket]:
     step = ""
     try:
         step = "1. control groups"  # from here on, all that this process touches is on the sandbox's account
@@ -83,8 +91,9 @@ def _prepare(spec: dict[str, Any], descriptors: list[int], network: int | None) 
         _keep_only(descriptors[:CGROUP] + ([] if network is None else [network]))
         # This process ends with the launcher; the change of identity in step 7 makes the kernel forget it.
         sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
-        step = "3. /proc"
+        step = "3. /proc and /sys"
         _mount_proc()
+        resources.prepare(host, is_part=spec["is_part"])
         # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell.
         _write("/proc/self/oom_score_adj", "0")
         step = "4. network"  # loopback only, or what the node has made ahead; and our listeners on it
@@ -99,13 +108,14 @@ def _prepare(spec: dict[str, Any], descriptors: list[int], network: int | None) 
     return listeners
 
 
-def _complete(order: dict[str, Any], directories: list[int], is_privileged: bool) -> list[int]:
+def _complete(order: dict[str, Any], directories: list[int], is_privileged: bool, host: resources.Host) -> list[int]:
     """`directories` are the function's file systems, opened by the node; the answer is what it may keep of them."""
     step = ""
     try:
         step = "6. the function's directories"
         kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"])
         _mount_function(order, is_privileged)
+        resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
         step = "7. limits and identity"
         _limit(order["files_max"], order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged)

@@ -14,7 +14,7 @@ import socket
 import sys
 from typing import Any
 
-from . import init, root, runtime, seccomp
+from . import init, resources, root, runtime, seccomp
 from . import syscalls as sc
 from .messages import close_all, receive, send
 
@@ -29,6 +29,7 @@ def main() -> None:
     sc.hide_arguments()
     # A node that died may still hold a socket somewhere: this is the surer sign.
     sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
+    order["host"] = resources.read_host()
     try:
         root.enter(order["root"], order["is_privileged"])
     except OSError as error:
@@ -61,6 +62,7 @@ def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | N
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     seccomp.program()
+    host = resources.Host(order["host"])
     # What exists now is shared by every sandbox: never let a collection touch (and so copy) it.
     gc.collect()
     gc.freeze()
@@ -77,7 +79,7 @@ def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | N
             continue
         if pid == 0:
             node.close()
-            init.run(spec, descriptors, order["is_privileged"], zygote)
+            init.run(spec, descriptors, order["is_privileged"], zygote, host)
         close_all(descriptors)
         send(node, {"id": spec["id"], "pid": pid}, [pidfd])
         os.close(pidfd)
