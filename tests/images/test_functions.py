@@ -146,7 +146,7 @@ def test_nothing_of_the_host_is_to_be_seen(
     lambda_client: Any, deploy_image: Callable[..., str], shelf: Registry, shell: Image
 ) -> None:
     answer = invoke(lambda_client, deploy_image(shelf.push("app", "1", shell)))
-    allowed = {"app", "bin", "dev", "etc", "lib", "lib64", "mnt", "proc", "run", "tmp"}
+    allowed = {"app", "bin", "dev", "etc", "lib", "lib64", "mnt", "proc", "run", "sys", "tmp"}
     allowed |= {
         f"dev/{name}" for name in ("fd", "full", "null", "random", "stderr", "stdin", "stdout", "urandom", "zero")
     }
