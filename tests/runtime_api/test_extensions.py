@@ -148,7 +148,7 @@ async def test_nobody_registers_after_init(server: Server) -> None:
     [
         ("", "Extension.MissingExtensionIdentifier"),
         ("me", "Extension.InvalidExtensionIdentifier"),
-        (str(uuid.uuid4()), "Extension.UnknownExtensionIdentifier"),
+        ("00000000-0000-4000-8000-000000000000", "Extension.UnknownExtensionIdentifier"),
     ],
 )
 async def test_who_does_not_say_who_it_is_is_forbidden(server: Server, identifier: str, error_type: str) -> None:
