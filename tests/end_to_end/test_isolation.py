@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,3 +125,24 @@ def test_plain_isolation_is_refused_where_others_can_reach_it(tmp_path: Path) ->
         "stoker: isolation 'plain' protects nothing, so it is refused on 0.0.0.0: listen on 127.0.0.1, or see what is "
         "missing for isolation 'strict' with: stoker doctor\n"
     )
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is missing")
+def test_a_killed_plain_node_leaves_no_process_behind_not_even_a_stopped_one(
+    start_node: Callable[..., tuple[NodeProcess, Node]],
+) -> None:
+    process, node = start_node(STOKER_ISOLATION="plain", STOKER_FREEZE_AFTER_S="0")
+    client = node.client("lambda")
+    deploy, _ = deployer(client)
+    name = deploy(None, {"handler.py": "import os\n\ndef handler(event, context):\n    return os.getpid()\n"})
+    stat = Path(f"/proc/{int(client.invoke(FunctionName=name)['Payload'].read())}/stat")
+    _wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+    process.kill()
+    _wait_for(lambda: not stat.exists())
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
