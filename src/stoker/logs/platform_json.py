@@ -95,7 +95,7 @@ def _instance(event: InitStart | RestoreStart) -> dict[str, Any]:
     }
 
 
-def _init_runtime_done(event: InitRuntimeDone) -> dict[str, Any]:
+def _init_end(event: InitRuntimeDone | InitReport) -> dict[str, Any]:
     return {
         "initializationType": event.initialization_type,
         "phase": event.phase,
@@ -105,13 +105,7 @@ def _init_runtime_done(event: InitRuntimeDone) -> dict[str, Any]:
 
 
 def _init_report(event: InitReport) -> dict[str, Any]:
-    return {
-        "initializationType": event.initialization_type,
-        "phase": event.phase,
-        "status": event.status,
-        "errorType": event.error_type,
-        "metrics": {"durationMs": _ms(event.duration_ms)},
-    }
+    return {**_init_end(event), "metrics": {"durationMs": _ms(event.duration_ms)}}
 
 
 def _start(event: Start) -> dict[str, Any]:
@@ -198,7 +192,7 @@ def _spans(spans: Sequence[Span]) -> list[dict[str, Any]] | None:
 
 _RECORDS: Mapping[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
     InitStart: ("initStart", _init_start),
-    InitRuntimeDone: ("initRuntimeDone", _init_runtime_done),
+    InitRuntimeDone: ("initRuntimeDone", _init_end),
     InitReport: ("initReport", _init_report),
     Start: ("start", _start),
     RuntimeDone: ("runtimeDone", _runtime_done),
