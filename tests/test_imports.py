@@ -36,6 +36,7 @@ LAYERS = (
 # What each is imported for only when it is needed.
 IMPORTED_LATE = {
     ("cli.node_commands", "app"): "`stoker status` shall not load a whole node",
+    ("cli.runtimes", "images.runtime_images"): "it knows how to ask registries",
     ("cli.runtimes", "runtimes.catalogue"): "it looks at every interpreter of the host",
     ("cli.runtimes", "runtimes.records"): "with the catalogue",
 }

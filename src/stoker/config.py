@@ -41,6 +41,8 @@ class Settings:
     data: Path = Path()
     runtimes_dir: Path = Path()
     interpreters: Mapping[str, str] = field(default_factory=dict)
+    runtime_roots: Mapping[str, str] = field(default_factory=dict)
+    debian_mirror: str = ""
     isolation: Isolation = "auto"
     fresh: bool = False
     account_id: str = "000000000000"

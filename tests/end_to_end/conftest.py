@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from stoker.config import Settings, default_runtimes_dir
-from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.records import RuntimeInstallError, RuntimeNotReadyError
+from tests.catalogues import catalogue_of
 from tests.conftest import Deploy, Node, deployer
 
 Aws = Callable[..., Any]
@@ -59,7 +59,7 @@ def install_runtime() -> Callable[[str], str]:
 
     The first time may take a minute; what was built stays in the user's cache.
     """
-    catalogue = RuntimeCatalogue(Settings(data=Path("/nonexistent"), runtimes_dir=default_runtimes_dir()))
+    catalogue = catalogue_of(Settings(data=Path("/nonexistent"), runtimes_dir=default_runtimes_dir()))
 
     def install(name: str) -> str:
         try:

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stoker.config import Settings, default_runtimes_dir
-from stoker.runtimes.catalogue import RuntimeCatalogue
+from tests.catalogues import catalogue_of
 from tests.conftest import PYTHON, Deploy, Node, NodeProcess, deployer, zip_of
 
 from .calls import invoke, log_messages
@@ -376,7 +376,7 @@ def test_java_runs_the_hooks_of_crac(
     tmp_path: Path,
 ) -> None:
     runtime = install_runtime("java17")
-    build = RuntimeCatalogue(Settings(data=tmp_path, runtimes_dir=default_runtimes_dir())).find(runtime)
+    build = catalogue_of(Settings(data=tmp_path, runtimes_dir=default_runtimes_dir())).find(runtime)
     if shutil.which("javac") is None:
         pytest.skip("needs javac: sudo apt-get install openjdk-17-jdk-headless")
     (tmp_path / "Hooked.java").write_text(JAVA)

@@ -46,9 +46,9 @@ from stoker.lambda_model.call import ApiCall, Caller, Operation
 from stoker.layers.api import LayersApi
 from stoker.layers.attachable import AttachableLayers
 from stoker.layers.store import LayerStore
-from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.sandbox.file_systems import declared_file_systems
 from stoker.supervision import Background
+from tests.catalogues import catalogue_of
 from tests.code.archives import archive
 
 ACCOUNT, REGION = "000000000000", "eu-west-1"
@@ -178,7 +178,7 @@ async def running_node(
         await registry.load()
         useless: list[FunctionVersion] = []
         registry.on_change(useless.append)
-        runtimes = RuntimeCatalogue(all_settings)
+        runtimes = catalogue_of(all_settings)
         layer_trees, layer_store = LayerTrees(code_store), LayerStore(database)
         await layer_trees.open()
         configs = CodeSigningConfigs(CodeSigningStore(database), background)

@@ -15,11 +15,11 @@ from stoker.images.layers import unpack_layer
 from stoker.images.roots import build_root
 from stoker.images.source import Stop
 from stoker.limits import Limits
-from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.sandbox.host import examine
 from stoker.sandbox.namespace_sandbox import NamespaceSandbox
 from stoker.sandbox.namespaces import NamespaceSandboxes
 from stoker.sandbox.sandbox import HostDirectory, ProcessSpec, SandboxSpec
+from tests.catalogues import catalogue_of
 from tests.images.building import Layer
 from tests.sandbox.conftest import Exits, printed
 
@@ -33,7 +33,7 @@ def spec(tmp_path: Path, bash: Layer) -> SandboxSpec:
     archive = io.BytesIO(zlib.decompress(bash.blob, wbits=31))
     unpack_layer(archive, bash.diff_id.removeprefix("sha256:"), tmp_path / "layer", 1 << 30, Stop(), is_gzip=False)
     build_root(tmp_path / "root", [tmp_path / "layer"])
-    provided = RuntimeCatalogue(Settings(data=tmp_path, runtimes_dir=default_runtimes_dir())).find("provided.al2023")
+    provided = catalogue_of(Settings(data=tmp_path, runtimes_dir=default_runtimes_dir())).find("provided.al2023")
     build = replace(provided, name="image-tests", language="image", root=tmp_path / "root")
     return SandboxSpec("e1", build, None, None, memory_mb=128, tmp_mb=64)
 

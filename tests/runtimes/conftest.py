@@ -5,6 +5,7 @@ import pytest
 
 from stoker.config import Settings, default_runtimes_dir
 from stoker.runtimes.catalogue import RuntimeCatalogue
+from tests.catalogues import catalogue_of
 
 from .runtime_api import RuntimeApi
 
@@ -16,13 +17,13 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def catalogue(settings: Settings) -> RuntimeCatalogue:
-    return RuntimeCatalogue(settings)
+    return catalogue_of(settings)
 
 
 @pytest.fixture(scope="session")
 def installed() -> RuntimeCatalogue:
     """What this machine's user has installed, whatever that is."""
-    return RuntimeCatalogue(Settings(data=Path("/nonexistent"), runtimes_dir=default_runtimes_dir()))
+    return catalogue_of(Settings(data=Path("/nonexistent"), runtimes_dir=default_runtimes_dir()))
 
 
 @pytest.fixture

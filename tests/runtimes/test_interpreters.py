@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from stoker.config import Settings, SettingsError
-from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.java import client
 from stoker.runtimes.java.jvm import Jvm, find_jvm, outside_links, read_jvm
 from stoker.runtimes.names import KnownRuntime
@@ -16,6 +15,7 @@ from stoker.runtimes.records import RuntimeInstallError, RuntimeNotReadyError
 from stoker.runtimes.ruby.interpreter import RubyInterpreter, find_ruby
 from stoker.runtimes.ruby.runtime import RubyRuntime
 from stoker.sandbox.recipe import BASE_ENVIRONMENT
+from tests.catalogues import catalogue_of
 
 
 def script(path: Path, text: str) -> Path:
@@ -77,13 +77,13 @@ def test_java_home_comes_before_path_and_must_fit(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.usefixtures("nothing_else")
 def test_the_settings_name_an_interpreter_and_a_wrong_one_is_told(settings: Settings, tmp_path: Path) -> None:
     named = {"java21": str(jdk(tmp_path / "jdk", "21.0.4")), "ruby3.3": str(ruby(tmp_path / "ruby", "3.3.5"))}
-    statuses = {status.name: status for status in RuntimeCatalogue(replace(settings, interpreters=named)).list()}
+    statuses = {status.name: status for status in catalogue_of(replace(settings, interpreters=named)).list()}
     for name, version in (("java21", "21.0.4"), ("ruby3.3", "3.3.5")):
         assert statuses[name].version == version
         assert statuses[name].source.startswith("the settings")
         assert statuses[name].hint == f"Type: stoker runtimes install {name}"
     wrong = {"java25": named["java21"], "ruby3.4": named["ruby3.3"]}
-    catalogue = RuntimeCatalogue(replace(settings, interpreters=wrong))
+    catalogue = catalogue_of(replace(settings, interpreters=wrong))
     for name, text in (("java25", "for Java 25, but that is Java 21.0.4"), ("ruby3.4", "3.4, but that is Ruby 3.3.5")):
         with pytest.raises(RuntimeNotReadyError, match=text):
             catalogue.find(name)
@@ -92,14 +92,15 @@ def test_the_settings_name_an_interpreter_and_a_wrong_one_is_told(settings: Sett
 @pytest.mark.parametrize("name", ["java99", "python3.12", "provided.al2023", "dotnet8"])
 def test_a_setting_for_a_runtime_that_does_not_use_it_is_refused(settings: Settings, name: str) -> None:
     with pytest.raises(SettingsError, match=f"'interpreters': '{name}' is not a Java or Ruby runtime"):
-        RuntimeCatalogue(replace(settings, interpreters={name: "/x"}))
+        catalogue_of(replace(settings, interpreters={name: "/x"}))
 
 
 @pytest.mark.usefixtures("nothing_else")
 def test_no_interpreter_at_all_is_said_so(settings: Settings) -> None:
-    missing = [status for status in RuntimeCatalogue(settings).list() if not status.version]
+    missing = [status for status in catalogue_of(settings).list() if not status.version]
     rubies = [status for status in missing if status.language == "ruby"]
     assert len(rubies) == 3
+    assert rubies.pop(1).hint.startswith("None on this machine; Debian has it. Type: stoker runtimes install ruby3.3")
     for status in rubies:
         assert status.hint.startswith(f"No Ruby {status.name.removeprefix('ruby')} was found")
     for status in missing:
@@ -114,7 +115,7 @@ def test_no_interpreter_at_all_is_said_so(settings: Settings) -> None:
 def test_a_java_without_maven_is_told_what_to_install(settings: Settings, tmp_path: Path) -> None:
     named = {"java21": str(jdk(tmp_path / "jdk", "21.0.4"))}
     with pytest.raises(RuntimeInstallError, match=r"Maven is needed once.*apt-get install -y maven"):
-        RuntimeCatalogue(replace(settings, interpreters=named)).install("java21", lambda _: None)
+        catalogue_of(replace(settings, interpreters=named)).install("java21", lambda _: None)
     assert not list(settings.runtimes_dir.rglob("*.jar"))
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from stoker.config import Settings, default_runtimes_dir
-from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.sandbox import RUNTIME, Exit, ProcessSpec, SandboxSpec
+from tests.catalogues import catalogue_of
 
 LIMIT_S = 10.0
 
@@ -17,7 +17,7 @@ LIMIT_S = 10.0
 @pytest.fixture(scope="session")
 def provided() -> RuntimeBuild:
     settings = Settings(data=Path("/nonexistent"), runtimes_dir=default_runtimes_dir())
-    return RuntimeCatalogue(settings).find("provided.al2023")
+    return catalogue_of(settings).find("provided.al2023")
 
 
 @pytest.fixture

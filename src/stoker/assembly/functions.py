@@ -15,6 +15,7 @@ from stoker.functions.registry import FunctionRegistry
 from stoker.functions.sealing import Sealing
 from stoker.functions.store import FunctionStore
 from stoker.functions.vpc import Vpcs
+from stoker.images.runtime_images import RuntimeImages
 from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.sandbox.network.records import DeclaredNetworks
 from stoker.supervision import Background
@@ -57,7 +58,7 @@ async def load_functions(
     await signing_configs.load()
     return Functions(
         registry=registry,
-        runtimes=RuntimeCatalogue(settings),
+        runtimes=RuntimeCatalogue(settings, RuntimeImages(settings)),
         signing_configs=signing_configs,
         signatures=SignatureCheck(signing_configs, stores.code),
         sealing=Sealing(aws.clients),

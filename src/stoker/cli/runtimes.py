@@ -17,10 +17,12 @@ def runtimes(context: click.Context, options: Options) -> int:
     """List the runtimes of this host and what each needs; `install` makes one ready."""
     if context.invoked_subcommand is not None:
         return 0
+    from stoker.images.runtime_images import RuntimeImages
     from stoker.runtimes.catalogue import RuntimeCatalogue
 
+    settings = options.load_settings()
     with step("looking for interpreters"):
-        statuses = RuntimeCatalogue(options.load_settings()).list()
+        statuses = RuntimeCatalogue(settings, RuntimeImages(settings)).list()
     if options.wants_json:
         print_json([asdict(status) for status in statuses])
         return 0
@@ -43,10 +45,12 @@ def runtimes(context: click.Context, options: Options) -> int:
 @pass_options
 def install(options: Options, name: str) -> int:
     """Fetch and build what the runtime NAME needs."""
+    from stoker.images.runtime_images import RuntimeImages
     from stoker.runtimes.catalogue import RuntimeCatalogue
     from stoker.runtimes.records import RuntimeInstallError, RuntimeNotReadyError
 
-    catalogue = RuntimeCatalogue(options.load_settings())
+    settings = options.load_settings()
+    catalogue = RuntimeCatalogue(settings, RuntimeImages(settings))
     if not catalogue.is_known(name):
         raise usage_error(f"there is no runtime {name}", "see which there are: stoker runtimes")
     try:

@@ -76,6 +76,11 @@ class Planner:
                 build = await asyncio.to_thread(self._runtimes.find, version.runtime)
         except RuntimeNotReadyError as error:
             raise InvalidRuntimeException(str(error)) from None
+        if self._on_host and build.root is not None and build.host_interpreter is None:
+            raise InvalidRuntimeException(
+                f"The runtime {build.name} has a root file system of its own ({build.source}), and isolation 'plain' "
+                "has no roots. See: stoker doctor"
+            )
         return plan_environment(
             version,
             build,

@@ -45,7 +45,7 @@ class EnvironmentPlan:
         if self.process is None:
             # A process that ends at once: an environment without a bootstrap still has a sandbox, and a log. An image
             # need not have that program: its launcher knows what to do without one.
-            argv = ("/bin/true",) if self.build.root is None else ()
+            argv = () if self.build.is_image else ("/bin/true",)
             return ProcessSpec("nothing", argv, {}, "/", "", fork=False)
         if self.extensions:
             # Of the runtime's kind, so that it comes from the same launcher.

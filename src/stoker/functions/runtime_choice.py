@@ -8,7 +8,6 @@ import asyncio
 from stoker.errors import InvalidParameterValueException
 from stoker.functions.unsupported import not_supported
 from stoker.runtimes.catalogue import RuntimeCatalogue
-from stoker.runtimes.names import ABSENT_RUNTIMES
 from stoker.runtimes.records import RuntimeBuild, RuntimeNotReadyError
 
 # Runtimes whose functions AWS lets nobody create or update any more (Developer Guide, "Deprecated runtimes").
@@ -37,8 +36,6 @@ async def require_runtime(runtimes: RuntimeCatalogue, name: str) -> RuntimeBuild
             f"The runtime parameter of {name} is no longer supported for creating or updating AWS Lambda functions. "
             "We recommend you use a supported runtime while creating or updating functions."
         )
-    if instead := ABSENT_RUNTIMES.get(name):
-        raise InvalidParameterValueException(f"Stoker does not offer the runtime {name}. {instead}.")
     if not runtimes.is_known(name):
         raise not_supported(f"the runtime {name}")
     try:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from stoker.functions.records import ImageConfig
 from stoker.images.manifest import ImageSettings
+from stoker.runtimes.roots.tree import inside
 
 # Docker's, for images that set none.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_HOPS_MAX = 40  # the kernel's own bound on links in one path
 # elf(5): e_ident[EI_MAG0..3], and e_machine of the processors that Stoker runs on, which are little-endian.
 _ELF = b"\x7fELF"
 _MACHINES = {"x86_64": 62, "aarch64": 183}
@@ -53,7 +53,7 @@ def find_program(
     if not directory.startswith("/"):
         text = f"the working directory '{directory}' is invalid, it needs to be an absolute path"
         return NoProgram("Runtime.InvalidWorkingDir", text)
-    place = resolve(root, directory)
+    place = inside(root, directory)
     if place is None or not place.is_dir():
         problem = "no such file or directory" if place is None else "not a directory"
         return NoProgram("Runtime.InvalidWorkingDir", f"chdir {directory}: {problem}")
@@ -64,13 +64,13 @@ def _find(root: Path, argv: tuple[str, ...], directory: str, search_path: str) -
     name = argv[0]
     if "/" in name:
         path = os.path.normpath(os.path.join(directory, name)) if not name.startswith("/") else name  # noqa: PTH118
-        problem = _problem(resolve(root, path))
+        problem = _problem(inside(root, path))
         if problem is not None:
             return NoProgram("Runtime.InvalidEntrypoint", f"fork/exec {name}: {problem}")
         return Program((path, *argv[1:]), directory)
     for folder in search_path.split(":"):
         path = f"{folder.rstrip('/')}/{name}"
-        problem = _problem(resolve(root, path) if folder.startswith("/") else None)
+        problem = _problem(inside(root, path) if folder.startswith("/") else None)
         if problem == _WRONG_FORMAT:
             return NoProgram("Runtime.InvalidEntrypoint", f"fork/exec {path}: {problem}")
         # As execvp(3): what is not there or may not be executed is passed over.
@@ -90,31 +90,3 @@ def _problem(place: Path | None) -> str | None:
         head = file.read(_HEAD_BYTES)
     is_ours = head.startswith(_ELF) and int.from_bytes(head[18:20], "little") == _MACHINES.get(platform.machine())
     return None if is_ours or head.startswith(b"#!") else _WRONG_FORMAT
-
-
-def resolve(root: Path, path: str) -> Path | None:
-    """Where `path` leads when `root` is the root directory (path_resolution(7)); None if that is nowhere."""
-    place: list[str] = []
-    ahead = path.split("/")[::-1]
-    hops = 0
-    while ahead:
-        part = ahead.pop()
-        if part in ("", "."):
-            continue
-        if part == "..":
-            del place[-1:]
-            continue
-        here = root.joinpath(*place, part)
-        if here.is_symlink():
-            hops += 1
-            target = os.readlink(here)  # noqa: PTH115 - as it is written
-            if hops > _HOPS_MAX:
-                return None
-            if target.startswith("/"):
-                place.clear()
-            ahead.extend(target.split("/")[::-1])
-        elif not here.exists():
-            return None
-        else:
-            place.append(part)
-    return root.joinpath(*place)

@@ -4,27 +4,33 @@ Everything here may run programs and copy files, so the event loop calls it in a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from threading import Lock
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from stoker.config import Settings, SettingsError
 from stoker.runtimes.java.jvm import find_jvm
 from stoker.runtimes.java.runtime import JavaRuntime
-from stoker.runtimes.names import ABSENT_RUNTIMES, KNOWN_RUNTIMES, KnownRuntime
+from stoker.runtimes.names import DEFAULT_ROOTS, KNOWN_RUNTIMES, KnownRuntime
 from stoker.runtimes.nodejs.runtime import NodejsRuntime
+from stoker.runtimes.provided import ProvidedRuntime
 from stoker.runtimes.python.discovery import PythonInterpreter, find_interpreter
+from stoker.runtimes.python.discovery import of_debian as python_of_debian
 from stoker.runtimes.python.runtime import PythonRuntime
 from stoker.runtimes.records import (
     InterpreterStatus,
+    Runtime,
     RuntimeBuild,
     RuntimeInstallError,
     RuntimeNotReadyError,
     RuntimeStatus,
 )
+from stoker.runtimes.roots.debian import DebianRoot, may_be_had
+from stoker.runtimes.roots.named import NamedRoot, RootImages
+from stoker.runtimes.roots.runtime import DebianRuntime
 from stoker.runtimes.ruby.interpreter import find_ruby
+from stoker.runtimes.ruby.interpreter import of_debian as ruby_of_debian
 from stoker.runtimes.ruby.runtime import RubyRuntime
 
 # Languages whose interpreters can be named in the setting `interpreters`; Python's and Node.js's are always found.
@@ -34,9 +40,11 @@ NAMED_LANGUAGES = ("java", "ruby")
 class RuntimeCatalogue:
     """Safe to use from several threads; several processes may share one runtimes directory."""
 
-    def __init__(self, settings: Settings, today: Callable[[], date] = date.today) -> None:
-        """Raises SettingsError."""
+    def __init__(self, settings: Settings, images: RootImages, today: Callable[[], date] = date.today) -> None:
+        """Raises SettingsError. `images` are the source of roots that the settings name."""
         _check_interpreters(settings)
+        _check_roots(settings)
+        self._images = images
         self._settings = settings
         self._today = today
         self._builds: dict[str, RuntimeBuild] = {}
@@ -75,25 +83,9 @@ class RuntimeCatalogue:
             return self._builds[name]
 
     def list(self) -> Sequence[RuntimeStatus]:
-        """Every known runtime and what is missing for it, then those of AWS's that are not offered.
-
-        Runs each interpreter once.
-        """
+        """Every known runtime and what is missing for it. Runs each interpreter once."""
         with self._lock:
-            statuses = [self._status(known) for known in KNOWN_RUNTIMES.values()]
-        absent = [
-            RuntimeStatus(
-                name,
-                name.rstrip("0123456789"),
-                is_ready=False,
-                version="",
-                source="",
-                hint=f"Not offered. {instead}",
-                is_deprecated=False,
-            )
-            for name, instead in ABSENT_RUNTIMES.items()
-        ]
-        return [*statuses, *absent]
+            return [self._status(known) for known in KNOWN_RUNTIMES.values()]
 
     def _find(self, known: KnownRuntime) -> RuntimeBuild:
         try:
@@ -114,8 +106,11 @@ class RuntimeCatalogue:
             known.name, known.language, status.is_ready, status.version, status.source, hint, is_deprecated
         )
 
-    def _runtime(self, known: KnownRuntime) -> "_Runtime":
+    def _runtime(self, known: KnownRuntime) -> Runtime:
         """Raises RuntimeNotReadyError where there is no interpreter and none can be fetched."""
+        if source := self._settings.runtime_roots.get(known.name) or DEFAULT_ROOTS.get(known.name):
+            return NamedRoot(known, source, self._images, self._settings.runtimes_dir / known.name)
+        assert known.language != "dotnet"
         match known.language:
             case "python":
                 return self._python(known)
@@ -126,34 +121,41 @@ class RuntimeCatalogue:
             case "ruby":
                 return self._ruby(known)
             case "provided":
-                return _ProvidedRuntime(known)
+                return ProvidedRuntime(known)
         assert_never(known.language)
 
-    def _python(self, known: KnownRuntime) -> PythonRuntime:
+    def _python(self, known: KnownRuntime) -> Runtime:
         release = known.release
         if release not in self._pythons:
             self._pythons[release] = find_interpreter(release, self._must_not_be_shown())
-        interpreter = self._pythons[release]
-        if interpreter is None:
-            raise RuntimeNotReadyError(
-                f"No Python {release} was found on this machine. Install one, for example: uv python install {release} "
-                f"(or: pyenv install {release}), then type: stoker runtimes install {known.name}"
-            )
-        return PythonRuntime(known, interpreter, self._settings.runtimes_dir / known.name)
+        interpreter, place = self._pythons[release], self._settings.runtimes_dir / known.name
+        if interpreter is not None:
+            return PythonRuntime(known, interpreter, place)
+        if may_be_had(known.name):
+            return self._debian(known, lambda root: PythonRuntime(known, python_of_debian(root, release), place))
+        raise RuntimeNotReadyError(
+            f"No Python {release} was found on this machine. Install one, for example: uv python install {release} "
+            f"(or: pyenv install {release}), then type: stoker runtimes install {known.name}"
+        )
 
     def _java(self, known: KnownRuntime) -> JavaRuntime:
         jvm = find_jvm(known.release, self._named(known), self._must_not_be_shown())
         return JavaRuntime(known, jvm, self._settings.runtimes_dir)
 
-    def _ruby(self, known: KnownRuntime) -> RubyRuntime:
-        release = known.release
+    def _ruby(self, known: KnownRuntime) -> Runtime:
+        release, place = known.release, self._settings.runtimes_dir / known.name
         ruby = find_ruby(release, self._named(known), self._must_not_be_shown())
-        if ruby is None:
-            raise RuntimeNotReadyError(
-                f"No Ruby {release} was found on this machine. Install one, for example: rbenv install {release} "
-                f"(or name one in the setting 'interpreters'), then type: stoker runtimes install {known.name}"
-            )
-        return RubyRuntime(known, ruby, self._settings.runtimes_dir / known.name)
+        if ruby is not None:
+            return RubyRuntime(known, ruby, place)
+        if may_be_had(known.name):
+            return self._debian(known, lambda root: RubyRuntime(known, ruby_of_debian(root), place))
+        raise RuntimeNotReadyError(
+            f"No Ruby {release} was found on this machine. Install one, for example: rbenv install {release} "
+            f"(or name one in the setting 'interpreters'), then type: stoker runtimes install {known.name}"
+        )
+
+    def _debian(self, known: KnownRuntime, join: Callable[[DebianRoot], Runtime]) -> Runtime:
+        return DebianRuntime(known, self._settings.runtimes_dir, self._settings.debian_mirror, join)
 
     def _named(self, known: KnownRuntime) -> Path | None:
         named = self._settings.interpreters.get(known.name)
@@ -171,40 +173,10 @@ def _check_interpreters(settings: Settings) -> None:
             raise SettingsError(f"setting 'interpreters': {name!r} is not a Java or Ruby runtime such as 'java21'")
 
 
-class _Runtime(Protocol):
-    """One runtime on this host."""
-
-    def find(self) -> RuntimeBuild: ...
-
-    def install(self, progress: Callable[[str], None]) -> RuntimeBuild: ...
-
-    def status(self) -> InterpreterStatus: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _ProvidedRuntime:
-    """A custom runtime has nothing of ours: the sandbox looks for the customer's bootstrap."""
-
-    known: KnownRuntime
-
-    def find(self) -> RuntimeBuild:
-        return RuntimeBuild(
-            name=self.known.name,
-            language="provided",
-            version=f"provided:{self.known.release}.v1",
-            source=self.status().source,
-            lang_dir=None,
-            runtime_dir=None,
-            interpreter=None,
-            command=(),
-            host_interpreter=None,
-            host_command=(),
-            can_fork=False,
-        )
-
-    def install(self, progress: Callable[[str], None]) -> RuntimeBuild:
-        progress("Nothing to do: a custom runtime is the function's own")
-        return self.find()
-
-    def status(self) -> InterpreterStatus:
-        return InterpreterStatus("", "the function's own bootstrap", is_ready=True)
+def _check_roots(settings: Settings) -> None:
+    """Raises SettingsError: `runtime_roots` names runtimes, each in one place only."""
+    for name in settings.runtime_roots:
+        if name not in KNOWN_RUNTIMES:
+            raise SettingsError(f"setting 'runtime_roots': {name!r} is not a runtime, such as 'dotnet8'")
+        if name in settings.interpreters:
+            raise SettingsError(f"settings 'runtime_roots' and 'interpreters' both name {name!r}: one is enough")

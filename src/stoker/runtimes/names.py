@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-Language = Literal["python", "nodejs", "java", "ruby", "provided"]
+Language = Literal["python", "nodejs", "java", "ruby", "dotnet", "provided"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,16 @@ KNOWN_RUNTIMES = {
         KnownRuntime("ruby3.2", "ruby", "3.2", date(2026, 3, 31)),
         KnownRuntime("ruby3.3", "ruby", "3.3", date(2027, 3, 31)),
         KnownRuntime("ruby3.4", "ruby", "3.4", date(2028, 3, 31)),
+        KnownRuntime("dotnet6", "dotnet", "6", date(2024, 12, 20)),
+        KnownRuntime("dotnet8", "dotnet", "8", date(2026, 11, 10)),
+        KnownRuntime("dotnet10", "dotnet", "10", date(2028, 11, 14)),
         KnownRuntime("provided.al2023", "provided", "al2023", date(2029, 6, 30)),
         KnownRuntime("provided.al2", "provided", "al2", date(2026, 7, 31)),
     )
 }
 
-# What AWS offers and Stoker does not, and what to do instead.
-_DOTNET = (
-    "Publish the function self-contained, with Amazon.Lambda.RuntimeSupport, for provided.al2023, "
-    "or deploy it as a container image"
-)
-ABSENT_RUNTIMES = dict.fromkeys(("dotnet6", "dotnet8", "dotnet10"), _DOTNET)
+# Where a runtime comes from that neither this host nor a package has with AWS's client: AWS's own base image.
+DEFAULT_ROOTS = {
+    f"dotnet{release}": f"public.ecr.aws/lambda/dotnet:{release}"
+    for release in (known.release for known in KNOWN_RUNTIMES.values() if known.language == "dotnet")
+}

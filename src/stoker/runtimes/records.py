@@ -1,8 +1,9 @@
 """A runtime that is ready to be put into a sandbox, and what is known of each runtime on this host."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,10 @@ class RuntimeBuild:
     runtime adds to the platform's variables (reference: runtime side, 3.1). `host_interpreter`, `host_command` and
     `host_environment` are the same with the host's paths, for plain isolation. `can_fork` says whether a zygote may
     hold it. `version` is INIT_START's text, for example "python:3.12.v1"; `client` names AWS's runtime client and its
-    version, for example "awslambdaric 4.2.2". `root` is, of a container image only, the file system that becomes the
-    sandbox's own, with mount points in it (`images/roots.py`); nothing else then comes from the host, and `version` is
-    empty. `lent` are further paths of the host that the interpreter needs at the same place inside.
+    version, for example "awslambdaric 4.2.2". `root` is a file system that becomes the sandbox's own,
+    with mount points in it (`roots/tree.py`); nothing else then comes from the host. Of a container image
+    (`language` "image") `version` is empty. `starts_itself`: `command` is the root's own bootstrap, which knows its
+    flags and the wrapper. `lent` are further paths of the host that the interpreter needs at the same place inside.
     """
 
     name: str
@@ -36,7 +38,13 @@ class RuntimeBuild:
     host_environment: Mapping[str, str] = field(default_factory=dict)
     client: str = ""
     root: Path | None = None
+    starts_itself: bool = False
     lent: tuple[Path, ...] = ()
+
+    @property
+    def is_image(self) -> bool:
+        """Whether this is a function's container image, which has no package laid into it."""
+        return self.language == "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,19 @@ class RuntimeStatus:
     source: str
     hint: str
     is_deprecated: bool
+
+
+class Runtime(Protocol):
+    """One runtime on this host."""
+
+    def find(self) -> RuntimeBuild:
+        """It, ready to run. Raises RuntimeNotReadyError."""
+
+    def install(self, progress: Callable[[str], None]) -> RuntimeBuild:
+        """It, after what is missing was fetched. Raises RuntimeInstallError, RuntimeNotReadyError."""
+
+    def status(self) -> InterpreterStatus:
+        """What there is of it. Raises RuntimeNotReadyError where there is nothing to tell about."""
 
 
 class RuntimeNotReadyError(Exception):

@@ -23,6 +23,8 @@ def command_line(build: RuntimeBuild, environment: Mapping[str, str], *, on_host
     paths, for plain isolation.
     """
     command = build.host_command if on_host else build.command
+    if build.starts_itself:
+        return command
     if build.language == "nodejs":
         command = (command[0], *_node_flags(build.name, environment), *command[1:])
     elif build.language == "java":

@@ -28,11 +28,11 @@ class ImageLaunchers:
 
     def may_prepare(self, build: RuntimeBuild) -> bool:
         """Whether a launcher of `build` is worth having before it is needed."""
-        return build.root is None or len(self._timers) < AHEAD_MAX
+        return not build.is_image or len(self._timers) < AHEAD_MAX
 
     def started(self, build: RuntimeBuild, launcher: LauncherProcess) -> None:
         """A launcher of `build` has started; those of runtimes are none of our business."""
-        if build.root is not None:
+        if build.is_image:
             self._builds = {known: image for known, image in self._builds.items() if known.is_alive}
             self._builds[launcher] = build
 
@@ -43,7 +43,7 @@ class ImageLaunchers:
 
     def used(self, build: RuntimeBuild) -> None:
         """A sandbox of `build` was wanted, or is gone."""
-        if build.root is None or self._is_closed:
+        if not build.is_image or self._is_closed:
             return
         if (timer := self._timers.get(build.name)) is not None:
             timer.cancel()

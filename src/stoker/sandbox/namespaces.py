@@ -31,7 +31,7 @@ from stoker.sandbox.network.networks import Networks
 from stoker.sandbox.network.records import ISOLATED, Lease, Network
 from stoker.sandbox.network.resolvers import resolv_conf
 from stoker.sandbox.processors import Processors, Share
-from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, LAUNCHER, RESOLV_CONF, root_recipe
+from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, root_recipe
 from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec
 
 log = logging.getLogger("stoker.sandbox")
@@ -305,7 +305,7 @@ class NamespaceSandboxes:
             binds.append([RESOLV_CONF, "/etc/resolv.conf"])
         return {
             "binds": binds,
-            "hidden": ([CODE, LAUNCHER] if spec.build.root is None else []) + self._directories.hidden,
+            "hidden": hidden_places(spec.build) + self._directories.hidden,
             "memory_mb": spec.memory_mb,
             "tmp_bytes": spec.tmp_mb * MB,
             "outside_uid": self._uid_first + slot,

@@ -1,13 +1,15 @@
 """What a runtime's root directory holds, as steps for the launcher (`launcher/root.py` carries them out).
 
 Pure except for looking at which of the host's directories exist. The host lends its `/usr` (libraries, read-only,
-without set-uid programs) and the runtime's own directories; nothing else of it is visible inside.
+without set-uid programs) and the runtime's own directories; nothing else of it is visible inside. A build with a root
+of its own gets nothing of the host's.
 """
 
 from pathlib import Path
 from typing import Any
 
 from stoker.runtimes.records import RuntimeBuild
+from stoker.runtimes.roots.tree import SYSTEM_FILES
 
 HIDDEN = "/run/stoker"
 CODE = f"{HIDDEN}/code"
@@ -41,15 +43,7 @@ _LENT_FILES = (
     "/etc/protocols",
 )
 _FILES = {
-    "/etc/passwd": (
-        "root:x:0:0:root:/root:/sbin/nologin\n"
-        "sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
-        "nobody:x:65534:65534:nobody:/:/sbin/nologin\n"
-    ),
-    "/etc/group": "root:x:0:\nsbx_user1051:x:990:\nnogroup:x:65534:\n",
-    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-    "/etc/hosts": "127.0.0.1 localhost\n169.254.100.1 sandbox.localdomain sandbox\n",
-    "/etc/resolv.conf": "",
+    **{f"/{path}": text for path, text in SYSTEM_FILES.items()},
     "/etc/os-release": 'NAME="Amazon Linux"\nID="amzn"\nPRETTY_NAME="Stoker execution environment"\n',
 }
 _SYMLINKS = {
@@ -68,7 +62,7 @@ def root_recipe(build: RuntimeBuild, mountpoint: Path, code: Path, resolv_conf: 
     `resolv_conf` is for sandboxes that have a way out.
     """
     if build.root is not None:
-        return _image_recipe(build.root, mountpoint, resolv_conf)
+        return _recipe_of_root(build, build.root, mountpoint, code, resolv_conf)
     directories = ("/proc", "/sys", "/tmp", "/var/task", "/opt", "/mnt", "/home")  # noqa: S108
     steps: list[list[str]] = [["directory", path] for path in directories]
     # The dynamic linker of a zygote remembers for all its children that a directory of LD_LIBRARY_PATH is not there
@@ -80,19 +74,35 @@ def root_recipe(build: RuntimeBuild, mountpoint: Path, code: Path, resolv_conf: 
     steps += [["symlink", target, path] for path, target in _SYMLINKS.items()]
     steps += [["bind", path, path] for path in _LENT_FILES if Path(path).exists()]
     steps += _runtime(build)
-    steps.append(["bind", str(code), CODE])
-    steps.append(["bind", str(Path(__file__).parent / "launcher"), LAUNCHER])
-    steps.append(["file", f"{HIDDEN}/zygote.py", ZYGOTE_SCRIPT])
+    # Debian's own interpreter looks for packages here.
+    if build.language == "python" and Path("/usr/lib/python3/dist-packages").is_dir():
+        steps.append(["hide", "/usr/lib/python3/dist-packages"])
+    steps += _ours(code)
     steps.append(["file", RESOLV_CONF, resolv_conf])
     return {"mountpoint": str(mountpoint), "base": None, "writable": [], "steps": steps}
 
 
-def _image_recipe(root: Path, mountpoint: Path, resolv_conf: str) -> dict[str, Any]:
-    """An image's own file system, with the devices and the few files that are not its business."""
+def _recipe_of_root(build: RuntimeBuild, root: Path, mountpoint: Path, code: Path, resolv_conf: str) -> dict[str, Any]:
+    """A whole file system with the devices and the few files that are not its business; for packages also a runtime."""
     steps = [["device", f"/dev/{name}"] for name in _DEVICES]
     steps += [["symlink", target, path] for path, target in _SYMLINKS.items() if path.startswith("/dev/")]
+    if not build.is_image:
+        steps += [*_runtime(build), *_ours(code)]
     steps.append(["file", RESOLV_CONF, resolv_conf])
     return {"mountpoint": str(mountpoint), "base": str(root), "writable": ["/dev", HIDDEN], "steps": steps}
+
+
+def hidden_places(build: RuntimeBuild) -> list[str]:
+    """What only the launcher is to see: a sandbox takes it away before the function begins."""
+    return [] if build.is_image else [CODE, LAUNCHER]
+
+
+def _ours(code: Path) -> list[list[str]]:
+    return [
+        ["bind", str(code), CODE],
+        ["bind", str(Path(__file__).parent / "launcher"), LAUNCHER],
+        ["file", f"{HIDDEN}/zygote.py", ZYGOTE_SCRIPT],
+    ]
 
 
 def _host_system() -> list[list[str]]:
@@ -117,9 +127,6 @@ def _runtime(build: RuntimeBuild) -> list[list[str]]:
     if build.runtime_dir is not None:
         steps.append(["bind", str(build.runtime_dir), "/var/runtime"])
     steps += [["bind", str(path), str(path)] for path in build.lent if not _is_lent_anyway(path)]
-    # Debian's own interpreter looks for packages here.
-    if build.language == "python" and Path("/usr/lib/python3/dist-packages").is_dir():
-        steps.append(["hide", "/usr/lib/python3/dist-packages"])
     return steps
 
 

@@ -9,8 +9,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from stoker.runtimes.records import RuntimeNotReadyError
+from stoker.runtimes.roots.debian import DebianRoot
 
 PROBE_TIMEOUT_S = 10.0
 
@@ -31,7 +34,10 @@ print(json.dumps({
 
 @dataclass(frozen=True, slots=True)
 class PythonInterpreter:
-    """One installation. `library` is its libpython where it is a shared one; `origin` is said to the user."""
+    """One installation. `library` is its libpython where it is a shared one; `origin` is said to the user.
+
+    With a `root` it lies in that root directory, at `inside` there, and `executable` starts it on this host.
+    """
 
     release: str
     version: str
@@ -40,10 +46,12 @@ class PythonInterpreter:
     library: Path | None
     origin: str
     is_ours: bool = False
+    root: Path | None = None
+    inside: Path | None = None
 
     @property
     def source(self) -> str:
-        return f"{self.origin} ({self.prefix})"
+        return self.origin if self.root else f"{self.origin} ({self.prefix})"
 
 
 def find_interpreter(release: str, must_not_hold: tuple[Path, ...]) -> PythonInterpreter | None:
@@ -83,6 +91,17 @@ def probe(executable: Path, origin: str) -> PythonInterpreter | None:
         library=_library(*facts["library"]),
         origin=origin,
         is_ours=prefix == Path(sys.base_prefix).resolve() and facts["release"] == own_release(),
+    )
+
+
+def of_debian(root: DebianRoot, release: str) -> PythonInterpreter:
+    """The Python of a root that was made of Debian's packages."""
+    found = probe(root.program, root.origin)
+    if found is None or found.release != release:
+        raise RuntimeNotReadyError(f"The Python of {root.origin} does not run on this machine")
+    usr = root.inside.parents[1]
+    return replace(
+        found, executable=root.program, prefix=usr, library=None, root=root.tree, inside=root.inside, is_ours=False
     )
 
 

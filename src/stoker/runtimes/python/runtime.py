@@ -46,6 +46,8 @@ class PythonRuntime:
         recipe = packages.copy_recipe() if self.interpreter.is_ours else packages.fetch_recipe(self.interpreter)
         # The bytecode is the interpreter's, and /var/lang of a system Python points at it: another one, another build.
         own = {"prefix": str(self.interpreter.prefix), "version": self.interpreter.version}
+        if self.interpreter.root is not None:
+            own["root"] = str(self.interpreter.root)
         return build_path(self.root, recipe | own | {"bootstrap": packages.BOOTSTRAP.read_text()})
 
     def _fill_with_ours(self, directory: Path) -> Mapping[str, str]:
@@ -72,7 +74,7 @@ class PythonRuntime:
         name = f"python{self.known.release}"
         (lang / "bin").mkdir(parents=True)
         for link in (name, "python3", "python"):
-            (lang / "bin" / link).symlink_to(self.interpreter.executable)
+            (lang / "bin" / link).symlink_to(self.interpreter.inside or self.interpreter.executable)
         # Where the distribution keeps it may not be on AWS's LD_LIBRARY_PATH, but /var/lang/lib is.
         (lang / "lib").mkdir()
         if (library := self.interpreter.library) is not None:
@@ -98,4 +100,5 @@ class PythonRuntime:
             environment={**execution_env, "PYTHONPATH": "/var/runtime"},
             host_environment={**execution_env, "PYTHONPATH": str(runtime_dir)},
             client=f"awslambdaric {read_stamp(path)['awslambdaric']}",
+            root=self.interpreter.root,
         )

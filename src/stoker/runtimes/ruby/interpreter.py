@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stoker.runtimes.records import RuntimeNotReadyError
+from stoker.runtimes.roots.debian import DebianRoot
 
 PROBE_TIMEOUT_S = 10.0
 
@@ -20,12 +21,17 @@ puts JSON.generate([RUBY_ENGINE, RUBY_VERSION, RbConfig.ruby, RbConfig::CONFIG["
 
 @dataclass(frozen=True, slots=True)
 class RubyInterpreter:
-    """One installation; `origin` is said to the user."""
+    """One installation; `origin` is said to the user.
+
+    With a `root` it lies in that root directory, at `inside` there, and `executable` starts it on this host.
+    """
 
     version: str
     executable: Path
     prefix: Path
     origin: str
+    root: Path | None = None
+    inside: Path | None = None
 
     @property
     def release(self) -> str:
@@ -34,7 +40,7 @@ class RubyInterpreter:
 
     @property
     def source(self) -> str:
-        return f"{self.origin} ({self.executable})"
+        return self.origin if self.root else f"{self.origin} ({self.executable})"
 
 
 def find_ruby(release: str, named: Path | None, must_not_hold: tuple[Path, ...]) -> RubyInterpreter | None:
@@ -58,6 +64,14 @@ def find_ruby(release: str, named: Path | None, must_not_hold: tuple[Path, ...])
         if ruby.prefix == Path("/usr") or not any(path.is_relative_to(ruby.prefix) for path in must_not_hold):
             return ruby
     return None
+
+
+def of_debian(root: DebianRoot) -> RubyInterpreter:
+    """The Ruby of a root that was made of Debian's packages."""
+    found = probe(root.program, root.origin)
+    if found is None:
+        raise RuntimeNotReadyError(f"The Ruby of {root.origin} does not run on this machine")
+    return RubyInterpreter(found.version, root.program, root.inside.parents[1], root.origin, root.tree, root.inside)
 
 
 def probe(executable: Path, origin: str) -> RubyInterpreter | None:

@@ -53,7 +53,9 @@ class RubyRuntime:
     def _fill(self, directory: Path, progress: Callable[[str], None]) -> Mapping[str, str]:
         progress(f"Fetching AWS's runtime client for Ruby ({PACKAGE} {VERSION})")
         runtime = directory / "runtime"
-        command = [str(self.ruby.executable), "-S", "gem", "install", PACKAGE, "--version", VERSION]
+        # The program `gem` in two lines: where it lies, if it does, differs from one installation to the next.
+        gem = ("-rrubygems", "-rrubygems/gem_runner", "-e", "Gem::GemRunner.new.run(ARGV)", "--")
+        command = [str(self.ruby.executable), *gem, "install", PACKAGE, "--version", VERSION]
         command += ["--install-dir", str(runtime), "--no-document", "--quiet"]
         try:
             ended = subprocess.run(
@@ -65,7 +67,7 @@ class RubyRuntime:
             raise RuntimeInstallError(f"gem failed:\n{(ended.stdout + ended.stderr).strip()[-2000:]}")
         if self.ruby.prefix == Path("/usr"):
             (directory / "lang" / "bin").mkdir(parents=True)
-            (directory / "lang" / "bin" / "ruby").symlink_to(self.ruby.executable)
+            (directory / "lang" / "bin" / "ruby").symlink_to(self.ruby.inside or self.ruby.executable)
         return {"version": VERSION}
 
     def built(self) -> RuntimeBuild:
@@ -90,6 +92,7 @@ class RubyRuntime:
             client=f"{PACKAGE} {VERSION}",
             # A Ruby looks for its library where it was built to lie, wherever its program is found.
             lent=() if is_systems else (self.ruby.prefix,),
+            root=self.ruby.root,
         )
 
     def _environment(self) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Root directories in the place of the host's system: made of Debian's packages, or named by the settings."""
