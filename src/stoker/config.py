@@ -64,6 +64,7 @@ class Settings:
     log_retention_days: int = 0
     update_delay_s: float = 0.2
     network: NetworkMode = "isolated"
+    function_networks: Mapping[str, str] = field(default_factory=dict)
     nameservers: str = ""
     internet_allow: str = ""
     internet_range: str = ""

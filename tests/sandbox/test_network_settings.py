@@ -80,9 +80,21 @@ def test_rules_are_read(text: str, rule: Rule) -> None:
 
 def test_a_function_without_vpc_config_has_the_nodes_default_and_one_with_it_the_declared_subnets() -> None:
     networks = declared(network="internet", subnets={"subnet-1": SUBNET}, security_groups={"sg-1": {}})
-    assert networks.of_function((), ()).kind == "internet"
-    assert networks.of_function(("subnet-1", "subnet-9"), ("sg-1",)) == Network("vpc", ("subnet-1",), ("sg-1",))
-    assert networks.of_function(("subnet-9",), ("sg-1",)) == ISOLATED
+    assert networks.of_function("f", (), ()).kind == "internet"
+    assert networks.of_function("f", ("subnet-1", "subnet-9"), ("sg-1",)) == Network("vpc", ("subnet-1",), ("sg-1",))
+    assert networks.of_function("f", ("subnet-9",), ("sg-1",)) == ISOLATED
+
+
+def test_functions_get_another_network_by_name_and_the_first_pattern_counts() -> None:
+    by_name = {"crawler": "internet", "report-*": "isolated", "r*": "internet"}
+    networks = declared(function_networks=by_name)
+    assert networks.has_ways_out
+    assert networks.nameservers
+    kinds = [networks.of_function(name, (), ()).kind for name in ("crawler", "crawler2", "report-1", "rest")]
+    assert kinds == ["internet", "isolated", "isolated", "internet"]
+    assert not declared(function_networks={"report-*": "isolated"}).has_ways_out
+    with pytest.raises(SettingsError, match=r"function_networks\.f: must be one of isolated, internet"):
+        declared(function_networks={"f": "vpc"})
 
 
 def test_nothing_opens_the_loopback_and_the_metadata_address() -> None:

@@ -40,6 +40,7 @@ SUBNETS = {
 GROUPS: dict[str, Any] = {"sg-db": {"outbound": [f"{CIDR}:5432/tcp"]}, "sg-2": {"vpc": "vpc-2"}}
 SETTINGS = {
     "STOKER_NETWORK": "internet",
+    "STOKER_FUNCTION_NETWORKS": json.dumps({"kept-in-*": "isolated"}),
     "STOKER_NAMESERVERS": INTERNET,
     "STOKER_SUBNETS": json.dumps(SUBNETS),
     "STOKER_SECURITY_GROUPS": json.dumps(GROUPS),
@@ -67,9 +68,9 @@ class Functions:
         self.client = node.client("lambda")
         self.deploy, self.clean_up = deployer(self.client)
 
-    def make(self, handler: str = "connect", **configuration: Any) -> str:
+    def make(self, handler: str = "connect", name: str | None = None, **configuration: Any) -> str:
         return self.deploy(
-            None,
+            name,
             {"network.py": (HOSTILE / "network.py").read_text()},
             runtime=RUNTIME,
             handler=f"network.{handler}",
@@ -98,6 +99,7 @@ def test_a_function_reaches_the_internet_and_nothing_of_the_host(world: World, s
     others = [(METADATA, 80), (PRIVATE, 80), ("::ffff:127.0.0.1", 8080), ("fe80::1", 8080)]
     wanted = [(INTERNET, 80), ("www.example", 80)]
     assert functions.reached(name, *wanted, *host, *others) == wanted
+    assert functions.reached(functions.make(name="kept-in-1"), *wanted, *host) == []
     assert server.heard == [HOST, HOST]
     assert [other.heard for other in silent] == [[], [], []]
     assert process.stop() == 0

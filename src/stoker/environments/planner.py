@@ -48,9 +48,9 @@ class Planner:
         self._sealing = sealing
 
     def _network(self, version: FunctionVersion) -> Network:
-        if version.vpc is None:
-            return self._networks.default
-        return self._networks.of_function(version.vpc.subnet_ids, version.vpc.security_group_ids)
+        vpc = version.vpc
+        subnets, groups = (vpc.subnet_ids, vpc.security_group_ids) if vpc is not None else ((), ())
+        return self._networks.of_function(version.name, subnets, groups)
 
     async def plan(
         self, version: FunctionVersion, name: str, log_stream: str, initialization: Initialization = "on-demand"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -11,6 +12,7 @@ from stoker.sandbox.network.records import (
     INTERNET,
     ISOLATED,
     DeclaredNetworks,
+    Network,
     Protocol,
     Rule,
     SecurityGroup,
@@ -18,6 +20,7 @@ from stoker.sandbox.network.records import (
 )
 from stoker.sandbox.network.resolvers import host_nameservers
 
+_MODES = {"isolated": ISOLATED, "internet": INTERNET}
 # Lambda's own patterns (service model, SubnetId and SecurityGroupId).
 _SUBNET_ID = re.compile(r"subnet-[0-9a-z]+")
 _SECURITY_GROUP_ID = re.compile(r"sg-[0-9a-zA-Z]+")
@@ -37,16 +40,22 @@ def declared_networks(settings: Settings) -> DeclaredNetworks:
     subnets = {name: _subnet(name, members) for name, members in settings.subnets.items()}
     groups = {name: _security_group(name, members) for name, members in settings.security_groups.items()}
     _check_bridges(list(subnets.values()))
-    has_ways_out = settings.network == "internet" or bool(subnets)
-    return DeclaredNetworks(
-        default=INTERNET if settings.network == "internet" else ISOLATED,
+    networks = DeclaredNetworks(
+        default=_MODES[settings.network],
+        by_name=tuple((pattern, _mode(pattern, name)) for pattern, name in settings.function_networks.items()),
         subnets=subnets,
         security_groups=groups,
-        nameservers=_nameservers(settings) if has_ways_out else (),
         allowed=tuple(_network(text, "setting 'internet_allow'") for text in settings.internet_allow.split()),
         uplinks=tuple(_interface(text, "setting 'uplinks'") for text in settings.uplinks.split()),
         internet_range=_internet_range(settings.internet_range),
     )
+    return replace(networks, nameservers=_nameservers(settings)) if networks.has_ways_out else networks
+
+
+def _mode(pattern: str, name: str) -> Network:
+    if name not in _MODES:
+        raise SettingsError(f"function_networks.{pattern}: must be one of {', '.join(_MODES)}")
+    return _MODES[name]
 
 
 def _nameservers(settings: Settings) -> tuple[IPv4Address, ...]:

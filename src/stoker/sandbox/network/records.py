@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
@@ -69,12 +70,14 @@ class Subnet:
 class DeclaredNetworks:
     """All that the settings say about networks.
 
-    `default` is what a function without VpcConfig gets. `allowed` are private ranges that are open after all;
+    `default` is what a function without VpcConfig gets, unless its name matches one of the patterns `by_name`, of which
+    the first one counts. `allowed` are private ranges that are open after all;
     `uplinks` the host's interfaces towards the internet (none: those of its default routes). `internet_range` is None
     where the node may choose.
     """
 
     default: Network = ISOLATED
+    by_name: tuple[tuple[str, Network], ...] = ()
     subnets: Mapping[str, Subnet] = field(default_factory=dict)
     security_groups: Mapping[str, SecurityGroup] = field(default_factory=dict)
     nameservers: tuple[IPv4Address, ...] = ()
@@ -85,16 +88,17 @@ class DeclaredNetworks:
     @property
     def has_ways_out(self) -> bool:
         """Whether any sandbox of this node can have a network."""
-        return not self.default.is_isolated or bool(self.subnets)
+        named = (network for _, network in self.by_name)
+        return bool(self.subnets) or not all(network.is_isolated for network in (self.default, *named))
 
-    def of_function(self, subnet_ids: tuple[str, ...], security_group_ids: tuple[str, ...]) -> Network:
-        """The network of a function with these members of VpcConfig (none: no VpcConfig).
+    def of_function(self, name: str, subnet_ids: tuple[str, ...], security_group_ids: tuple[str, ...]) -> Network:
+        """The network of the function `name` with these members of VpcConfig (none: no VpcConfig).
 
         Subnets that are not declared are known to the EC2 of the neighbours only, where nothing is: a function that
         has no other is isolated.
         """
         if not subnet_ids:
-            return self.default
+            return next((network for pattern, network in self.by_name if fnmatchcase(name, pattern)), self.default)
         subnets = tuple(name for name in subnet_ids if name in self.subnets)
         if not subnets:
             return ISOLATED
