@@ -36,6 +36,7 @@ from stoker.logs.environment_log import EnvironmentLog
 from stoker.logs.platform_log import PlatformLog
 from stoker.runtime_api.exchange import Event, Exchange, ExtensionFailed, InitResult, RuntimeEnded, RuntimeState
 from stoker.runtime_api.extensions import ShutdownReason
+from stoker.runtime_api.metadata import Metadata, availability_zone_id
 from stoker.runtime_api.server import RuntimeApi
 from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker
 from stoker.traces.daemon import TraceDaemon
@@ -107,7 +108,8 @@ class Environment:
         )
         self._extensions = self._others.extensions
         credentials = served_credentials(plan.version, plan.credentials_token, clock)
-        self._api = RuntimeApi(self._exchange, self._extensions, credentials)
+        metadata = Metadata(plan.metadata_token, availability_zone_id(plan.version.region))
+        self._api = RuntimeApi(self._exchange, self._extensions, metadata, credentials)
         self._add_door = add_door
         self._door: Door | None = None
         self._sandbox: Sandbox | None = None

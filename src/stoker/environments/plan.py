@@ -1,6 +1,7 @@
 """What starting an environment of a version takes: pure, but for a look whether a bootstrap is there, and secrets."""
 
 import os
+import uuid
 from pathlib import Path
 
 from stoker.environments.extensions import external_extensions
@@ -38,7 +39,18 @@ def plan_environment(
     """
     base = base_environment(build, opt, on_host=on_host)
     token = new_token() if initialization == "snap-start" else ""
-    environment = variables(version, build, log_stream, RUNTIME_API, base, initialization, aws_endpoint, token)
+    metadata_token = str(uuid.uuid4())
+    environment = variables(
+        version,
+        build,
+        log_stream,
+        RUNTIME_API,
+        base,
+        initialization,
+        aws_endpoint,
+        token,
+        metadata_token=metadata_token,
+    )
     spec = SandboxSpec(
         name=name,
         build=build,
@@ -62,7 +74,15 @@ def plan_environment(
         )
     extensions = () if opt is None else external_extensions(opt, environment, str(opt) if on_host else "/opt")
     return EnvironmentPlan(
-        name, version, build, spec, process, initialization, credentials_token=token, extensions=extensions
+        name,
+        version,
+        build,
+        spec,
+        process,
+        metadata_token,
+        initialization,
+        credentials_token=token,
+        extensions=extensions,
     )
 
 
