@@ -193,8 +193,8 @@ def test_a_wrong_subscription_is_told_everything_that_is_wrong(
     invoke(lambda_client, name)
     records = received_until(lambda_client, name, lambda records: len(records) >= 2)
     assert records[0]["record"] == (
-        'subscribed 400 {"errorMessage": "URI port is not provided; types should not be empty", '
-        '"errorType": "ValidationError"}'
+        'subscribed 400 {"errorType":"ValidationError",'
+        '"errorMessage":"URI port is not provided; types should not be empty"}'
     )
 
 
@@ -235,4 +235,4 @@ def test_nobody_subscribes_after_init(lambda_client: Any, with_extension: Callab
         '    print("registered"', "    globals()['identifier'] = [identifier]\n    print(\"registered\""
     )
     log = invoke(lambda_client, with_extension(script)).log
-    assert '"errorType": "Telemetry.SubscriptionClosed"' in log
+    assert '"errorType":"Telemetry.SubscriptionClosed"' in log

@@ -106,6 +106,7 @@ def show(host: Host, memory_mb: int, cores: list[int], *, is_part: bool) -> None
     _fill(host, memory_mb, cores, is_part=is_part)
     # The file system itself and not only this view of it: what covers files below /proc belongs to it.
     sc.mount("none", "/sys", "", sc.MS_REMOUNT | sc.MS_RDONLY | _FLAGS)
+    sc.mount("none", host.unified, "", sc.MS_REMOUNT | sc.MS_BIND | sc.MS_RDONLY | _FLAGS)
 
 
 def _fill(host: Host, memory_mb: int, cores: list[int], *, is_part: bool) -> None:
@@ -127,10 +128,8 @@ def _seem_unified(directory: str) -> None:
     A JVM believes them if /proc/cgroups says that version 2 has every controller and /proc/self/mountinfo that it is
     mounted where they are. So it is, as the sandbox's own group, which these files then cover.
     """
-    try:
+    with contextlib.suppress(OSError):  # a kernel without it, or a container that forbids it
         sc.mount("cgroup2", directory, "cgroup2", _FLAGS | sc.MS_RDONLY)
-    except OSError:  # a kernel without it, or a container that forbids it
-        return
     sc.mount(f"{_OWN}{directory}", directory, "", sc.MS_BIND)
     _write(f"{_OWN}/proc/cgroups", _CONTROLLERS)
     sc.mount(f"{_OWN}/proc/cgroups", "/proc/cgroups", "", sc.MS_BIND)
