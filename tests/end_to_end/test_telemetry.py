@@ -112,7 +112,10 @@ def test_a_subscriber_gets_every_event_from_the_begin_of_init_in_order(
         "line 0",
         "line 1",
     ]
-    assert by_type["platform.runtimeDone"]["status"] == "success"
+    done = by_type["platform.runtimeDone"]
+    assert done["status"] == "success"
+    assert [span["name"] for span in done["spans"]] == ["responseLatency", "responseDuration", "runtimeOverhead"]
+    assert sum(span["durationMs"] for span in done["spans"]) == pytest.approx(done["metrics"]["durationMs"], abs=0.01)
     report = by_type["platform.report"]
     assert report["metrics"]["initDurationMs"] > 0
     assert report["spans"][0]["name"] == "extensionOverhead"

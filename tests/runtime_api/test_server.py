@@ -295,6 +295,18 @@ async def test_a_runtime_whose_response_breaks_off_is_told_and_so_is_the_caller(
         assert await answer == Truncated()
 
 
+async def test_a_runtime_whose_response_broke_off_may_go_on(server: Server) -> None:
+    client, answer = await server.running()
+    other = await server.connect()
+    other.send(post("invocation/r1/response", b"x" * 1000)[:-1])
+    other.writer.write_eof()
+    assert (await other.read()).status == 400
+    client.send(NEXT)
+    async with asyncio.timeout(LIMIT_S):
+        assert await answer == Truncated()
+    assert server.exchange.state is RuntimeState.READY
+
+
 async def test_an_error_and_its_cause_may_come_in_one_document(server: Server) -> None:
     """Reference: runtime side, 2.3."""
     client, answer = await server.running()

@@ -169,6 +169,8 @@ class Exchange:
         self._request_id: str | None = None
         # Also after it was answered: a second answer is another mistake than one to something else.
         self._last_request_id: str | None = None
+        # Its response broke off, and nobody knows yet whether the runtime ended.
+        self._is_broken = False
         self._answer: asyncio.Future[Answer] | None = None
         self._sink: ResponseSink | None = None
         self._stream: ResponseStream | None = None
@@ -183,6 +185,7 @@ class Exchange:
     def restart(self) -> None:
         """A new runtime process starts: forget the former one's state."""
         self.state = RuntimeState.STARTED
+        self._is_broken = False
         self._poll = self._resume = self._restore = None
         self._init = self._loop.create_future()
 
@@ -224,6 +227,7 @@ class Exchange:
         self._event = None
         self._request_id = self._last_request_id = None
         self._answer = None
+        self._is_broken = False
         self._detach()
 
     @property
@@ -254,6 +258,9 @@ class Exchange:
             # Node.js's client asks as soon as its stream's end is on its way, on another connection.
             self._poll = poll
             return None
+        if self._is_broken:
+            self.state = RuntimeState.RESPONSE_SENT
+            self._truncate(self._answer)
         refused = self._move(RuntimeState.READY)
         if refused is not None:
             return refused
@@ -328,6 +335,7 @@ class Exchange:
     def break_response(self, request_id: str) -> None:
         """The same of a response that nobody wants piece by piece. Until the caller is told it may be posted again."""
         if request_id == self._request_id:
+            self._is_broken = True
             self._loop.call_later(END_HEARD_WITHIN_S, self._truncate, self._answer)
 
     def fail(self, request_id: str, payload: bytes, error_type: str, xray_cause: bytes = b"") -> Reply:
@@ -416,6 +424,7 @@ class Exchange:
 
     def _settle(self, answer: Answer) -> None:
         waiting, self._answer = self._answer, None
+        self._is_broken = False
         self._request_id = None
         self._detach()
         if waiting is not None and not waiting.done():

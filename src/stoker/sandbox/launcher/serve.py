@@ -61,7 +61,7 @@ def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | N
     # Ended sandboxes need no reaping; the node watches them by pidfd.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    seccomp.program()
+    seccomp.program(notifies=True)
     host = resources.Host(order["host"])
     # What exists now is shared by every sandbox: never let a collection touch (and so copy) it.
     gc.collect()
