@@ -13,11 +13,9 @@ def cropped(cause: dict[str, Any]) -> dict[str, Any]:
         return cause
     exceptions = [one for one in _list(cause.get("exceptions")) if isinstance(one, dict)]
     bare = [{name: _short(one[name]) for name in ("id", "message", "type") if name in one} for one in exceptions]
-    rest = {name: _short(cause[name]) for name in ("working_directory", "message") if name in cause}
-    for kept in ({**cause, "paths": []}, {**rest, "exceptions": bare}, {**rest, "exceptions": bare[:1]}):
-        if _fits(kept):
-            return kept
-    return {}
+    rest: dict[str, Any] = {name: _short(cause[name]) for name in ("working_directory", "message") if name in cause}
+    smaller: list[dict[str, Any]] = [{**cause, "paths": []}, {**rest, "exceptions": bare}]
+    return next(filter(_fits, smaller), {**rest, "exceptions": bare[:1]})
 
 
 def _fits(cause: dict[str, Any]) -> bool:
