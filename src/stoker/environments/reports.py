@@ -178,6 +178,8 @@ class Reports:
             Span("responseLatency", self._began_s, latency_ms),
             Span("responseDuration", self._began_s + latency_ms / 1000, outcome.streamed_ms),
         ]
+        if outcome.needs_reset:  # there was no response
+            spans = []
         if overhead_ms is not None:
             spans.append(Span("runtimeOverhead", self._began_s + duration_ms / 1000, overhead_ms))
         produced = None if outcome.is_error else len(outcome.payload) + outcome.streamed_bytes
