@@ -101,9 +101,8 @@ def _prepare(
             sc.setns(network, sc.CLONE_NEWNET)
             os.close(network)
         listeners = _listen(spec["ports"])
-        step = "5. host name and limits"  # those that are the same for all functions
+        step = "5. host name"
         socket.sethostname(spec["hostname"])
-        limits.set_common()
     except OSError as error:
         raise OSError(error.errno, f"{step}: {error}") from error
     return listeners

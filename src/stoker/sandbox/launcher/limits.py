@@ -9,7 +9,7 @@ _CORE_BYTES = 10 * 1024 * 1024 * 1024
 
 
 def set_common() -> None:
-    """Those that are the same for all functions."""
+    """Those that are the same for all functions: the launcher's own, which every sandbox inherits."""
     _set(resource.RLIMIT_MEMLOCK, 65536, 65536)
     _set(resource.RLIMIT_STACK, 8 * 1024 * 1024, _ENDLESS)
     # A core that would go to a program of the host's is none. Into a file goes what fits into /tmp.
