@@ -1,6 +1,11 @@
 """What a function sees of its execution environment: context, variables, directories, limits."""
 
 import re
+import resource
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +26,8 @@ COMMON = {
     "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
     "AWS_LAMBDA_LOG_STREAM_NAME": STREAM,
     "AWS_LAMBDA_RUNTIME_API": r"169\.254\.100\.1:9001",
+    "AWS_LAMBDA_METADATA_API": r"169\.254\.100\.1:9001",
+    "AWS_LAMBDA_METADATA_TOKEN": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "AWS_ACCESS_KEY_ID": ".+",
     "AWS_SECRET_ACCESS_KEY": ".+",
     "AWS_SESSION_TOKEN": ".+",
@@ -78,6 +85,52 @@ def test_node_sees_aws_variables_and_no_others(lambda_client: Any, deploy: Deplo
     assert_variables(answer["environment"], name, {**MANAGED, **expected})
 
 
+JAVA = """
+package example;
+
+public class Seen {
+  public java.util.Map<String, String> handler(Object event) {
+    return System.getenv();
+  }
+}
+"""
+
+
+def test_java_sees_aws_variables_and_no_others(
+    lambda_client: Any, deploy: Deploy, install_runtime: Callable[[str], str], tmp_path: Path
+) -> None:
+    """No shell starts it, it keeps the log's descriptor, and the trace id is a system property."""
+    runtime = install_runtime("java17")
+    if shutil.which("javac") is None:
+        pytest.skip("needs javac: sudo apt-get install openjdk-17-jdk-headless")
+    (tmp_path / "Seen.java").write_text(JAVA)
+    subprocess.run(["javac", "--release", "17", "-d", tmp_path, tmp_path / "Seen.java"], check=True, timeout=60)
+    files = {"example/Seen.class": (tmp_path / "example" / "Seen.class").read_bytes()}
+    variables = {"COLOUR": "red"}
+    handler = "example.Seen::handler"
+    environment = {"Variables": variables}
+    name = deploy(None, files, runtime, handler, MemorySize=1024, Timeout=30, Environment=environment)
+    expected = {"_HANDLER": handler, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024", "_LAMBDA_TELEMETRY_LOG_FD": "62"}
+    execution = {"AWS_EXECUTION_ENV": "AWS_Lambda_java17"}
+    assert_variables(invoke(lambda_client, name).value, name, {**expected, **execution, **variables})
+
+
+METADATA = """
+import http.client, json, os
+
+def handler(event, context):
+    api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_METADATA_API"])
+    token = "Bearer " + os.environ["AWS_LAMBDA_METADATA_TOKEN"]
+    api.request("GET", "/2026-01-15/metadata/execution-environment", headers={"Authorization": token})
+    return json.loads(api.getresponse().read())
+"""
+
+
+def test_a_function_may_ask_where_it_runs(lambda_client: Any, deploy: Deploy) -> None:
+    """Reference, 1."""
+    assert invoke(lambda_client, deploy(None, {"handler.py": METADATA})).value == {"AvailabilityZoneID": "use1-az1"}
+
+
 def test_a_custom_runtime_sees_aws_variables_and_no_others(lambda_client: Any, deploy: Deploy) -> None:
     """Reference, 3.1: without AWS_EXECUTION_ENV, trace id, PWD and SHLVL."""
     shell = (folder("echo_shell") / "bootstrap").read_text()
@@ -98,6 +151,12 @@ def test_directories_identity_and_limits_are_aws_own(lambda_client: Any, deploy:
     assert (answer["uid"], answer["gid"]) == (993, 990)
     assert answer["open_files"] == [1024, 1024]
     assert answer["processes"] == [1024, 1024]
+    endless = resource.RLIM_INFINITY
+    assert answer["stack"] == [8_388_608, endless]
+    assert answer["locked"] == [65_536, 65_536]
+    is_piped = Path("/proc/sys/kernel/core_pattern").read_text().startswith("|")
+    assert answer["core"] == ([0, 0] if is_piped else [10_737_418_240, 10_737_418_240])
+    assert answer["others"] == [[endless, endless]] * 5
     for read_only in ("task", "opt"):
         assert not answer[read_only]["is_writable"]
         assert answer[read_only]["mode"] == "0o755"

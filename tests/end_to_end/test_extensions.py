@@ -185,6 +185,32 @@ def test_the_runtime_is_told_to_end_before_the_extensions(
     assert messages.index("told to end\n") < end
 
 
+REGISTERING = """
+extensions=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension
+inner=$(curl -sS -o /dev/null -D - -H 'Lambda-Extension-Name: inner' -d '{"events":["INVOKE"]}' $extensions/register |
+  tr -d '\\r' | sed -n 's/^[Ll]ambda-[Ee]xtension-[Ii]dentifier: //p')
+(while curl -sS -o /dev/null -H "Lambda-Extension-Identifier: $inner" $extensions/event/next; do :; done) &
+"""
+
+
+@pytest.mark.parametrize("has_internal", [True, False], ids=["internal", "none"])
+def test_a_runtime_is_told_to_end_if_it_has_an_internal_extension_and_killed_at_once_if_not(
+    lambda_client: Any, logs_client: Any, deploy: Deploy, has_internal: bool
+) -> None:
+    """Reference: runtime side, 5, "Shutdown"."""
+    script = TERMINATED["bootstrap"]
+    if has_internal:
+        script = script.replace("api=", f"{REGISTERING}api=", 1)
+    name = deploy(None, {"bootstrap": script}, "provided.al2023", Timeout=10)
+    assert invoke(lambda_client, name).value is None
+    lambda_client.delete_function(FunctionName=name)
+    if has_internal:
+        wait_for_log(logs_client, name, "told to end")
+    else:
+        time.sleep(1)
+        assert "told to end\n" not in log_messages(logs_client, name)
+
+
 INTERNAL = {
     "handler.py": """
 import http.client, json, os, threading

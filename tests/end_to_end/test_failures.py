@@ -96,6 +96,7 @@ def test_a_result_that_is_no_json_is_a_marshal_error(lambda_client: Any, deploy:
     ("handler", "text"),
     [
         ("exit_cleanly", "Runtime exited without providing a reason"),
+        ("leave_by_sys_exit", "Runtime exited without providing a reason"),
         ("exit_three", "Runtime exited with error: exit status 3"),
         ("kill_itself", "Runtime exited with error: signal: killed"),
         ("abort", "Runtime exited with error: signal: aborted"),

@@ -80,18 +80,20 @@ def test_nothing_runs_between_invocations_and_all_goes_on_afterwards(
 
 @pytest.mark.alone
 def test_processor_time_follows_memory(lambda_client: Any, deploy: Deploy) -> None:
-    """Reference: runtime side, 4: 1,769 MB is one vCPU, so 442 MB is a quarter."""
-    whole, quarter = (
+    """Reference: runtime side, 4: 1,769 MB is one vCPU, so 885 MB is half of one, and 442 MB a quarter."""
+    whole, half, quarter = names = [
         deploy(None, folder("greedy"), handler="index.processor", MemorySize=memory_mb, Timeout=20)
-        for memory_mb in (1769, 442)
-    )
-    got = {whole: 0.0, quarter: 0.0}
-    for name in (whole, quarter):
+        for memory_mb in (1769, 885, 442)
+    ]
+    got = dict.fromkeys(names, 0.0)
+    for name in names:
         invoke(lambda_client, name, {"seconds": 0})
     for _ in range(3):
-        for name in (whole, quarter):
+        for name in names:
             got[name] += invoke(lambda_client, name, {"seconds": 0.7}).value
+    assert got[whole] > 1.5 * got[half]
     assert got[whole] > 2 * got[quarter]
+    assert 0.6 < got[half] < 1.5
     assert 0.3 < got[quarter] < 0.9
 
 

@@ -112,7 +112,10 @@ def test_a_subscriber_gets_every_event_from_the_begin_of_init_in_order(
         "line 0",
         "line 1",
     ]
-    assert by_type["platform.runtimeDone"]["status"] == "success"
+    done = by_type["platform.runtimeDone"]
+    assert done["status"] == "success"
+    assert [span["name"] for span in done["spans"]] == ["responseLatency", "responseDuration", "runtimeOverhead"]
+    assert sum(span["durationMs"] for span in done["spans"]) == pytest.approx(done["metrics"]["durationMs"], abs=0.01)
     report = by_type["platform.report"]
     assert report["metrics"]["initDurationMs"] > 0
     assert report["spans"][0]["name"] == "extensionOverhead"
@@ -193,8 +196,8 @@ def test_a_wrong_subscription_is_told_everything_that_is_wrong(
     invoke(lambda_client, name)
     records = received_until(lambda_client, name, lambda records: len(records) >= 2)
     assert records[0]["record"] == (
-        'subscribed 400 {"errorMessage": "URI port is not provided; types should not be empty", '
-        '"errorType": "ValidationError"}'
+        'subscribed 400 {"errorType":"ValidationError",'
+        '"errorMessage":"URI port is not provided; types should not be empty"}'
     )
 
 
@@ -235,4 +238,4 @@ def test_nobody_subscribes_after_init(lambda_client: Any, with_extension: Callab
         '    print("registered"', "    globals()['identifier'] = [identifier]\n    print(\"registered\""
     )
     log = invoke(lambda_client, with_extension(script)).log
-    assert '"errorType": "Telemetry.SubscriptionClosed"' in log
+    assert '"errorType":"Telemetry.SubscriptionClosed"' in log

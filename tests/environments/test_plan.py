@@ -85,6 +85,35 @@ def test_without_an_executable_bootstrap_there_is_no_process(tmp_path: Path) -> 
         assert plan(PROVIDED, task).process is None
 
 
+@pytest.mark.parametrize(
+    ("head", "problem"),
+    [
+        (b"", "exec format error"),
+        (b"echo hello\n", "exec format error"),
+        (b"\x7fELF" + bytes(60), "exec format error"),
+        (b"#!/nowhere/shell\n", "no such file or directory"),
+        (b"#!/bin/sh\r\n", "no such file or directory"),
+        (b"#!/opt/python\n", "no such file or directory"),
+        (b"#! /bin/sh -e\n", None),
+        (b"#!/var/task/shell\n", None),
+        (Path("/bin/sh").read_bytes(), None),
+    ],
+    ids=lambda value: value[:20].decode(errors="replace") if isinstance(value, bytes) else None,
+)
+def test_a_bootstrap_that_the_kernel_would_not_start_is_an_invalid_entry_point(
+    tmp_path: Path, head: bytes, problem: str | None
+) -> None:
+    """Reference: runtime side, 5.1."""
+    task = bootstrap(tmp_path / "task")
+    (task / "bootstrap").write_bytes(head)
+    (task / "shell").write_text("#!/bin/sh\n")
+    made = plan(PROVIDED, task)
+    assert (made.process is None) == (problem is not None)
+    if problem is not None:
+        text = f"fork/exec /var/task/bootstrap: {problem}"
+        assert (made.no_process.error_type, made.no_process.text) == ("Runtime.InvalidEntrypoint", text)
+
+
 @pytest.mark.parametrize(("timeout_s", "limit_s"), [(3, 130.0), (131, 131.0), (900, 900.0), (5400, 900.0)])
 def test_an_init_ahead_may_take_longer(tmp_path: Path, timeout_s: int, limit_s: float) -> None:
     """Reference: runtime side, 5."""

@@ -22,7 +22,9 @@ def build(language: str) -> RuntimeBuild:
 
 
 def made(language: str = "python", **environment: str) -> dict[str, str]:
-    return variables(version(**environment), build(language), "stream", "169.254.100.1:9001", BASE)
+    return variables(
+        version(**environment), build(language), "stream", "169.254.100.1:9001", BASE, metadata_token="token"
+    )
 
 
 @pytest.mark.parametrize("name", ["LANG", "PATH", "AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS"])
@@ -106,6 +108,7 @@ def test_a_snapshot_has_no_keys_and_no_log_in_it() -> None:
         BASE,
         "snap-start",
         credentials_token="token",
+        metadata_token="token",
     )
     keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
     logs = {"AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"}

@@ -139,7 +139,13 @@ def test_variables_are_the_images_then_the_platforms_and_no_search_paths(
         "AWS_LAMBDA_RUNTIME_API": "169.254.100.1:9001",
     }
     assert expected.items() <= variables.items()
-    assert not {"_HANDLER", "TZ", "LD_LIBRARY_PATH", "_LAMBDA_TELEMETRY_LOG_FD"} & variables.keys()
+    names = {"DEFAULT_REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL"}
+    names |= {"XRAY_CONTEXT_MISSING", "XRAY_DAEMON_ADDRESS", "LAMBDA_METADATA_API", "LAMBDA_METADATA_TOKEN"}
+    names |= {f"LAMBDA_FUNCTION_{name}" for name in ("VERSION", "MEMORY_SIZE")}
+    names |= {f"LAMBDA_{name}" for name in ("INITIALIZATION_TYPE", "LOG_GROUP_NAME", "LOG_STREAM_NAME")}
+    others = {"LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "_AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_PORT"}
+    of_bash = {"PWD", "SHLVL", "_", "OLDPWD"}
+    assert variables.keys() - of_bash == expected.keys() | {f"AWS_{name}" for name in names} | others
 
 
 def test_nothing_of_the_host_is_to_be_seen(

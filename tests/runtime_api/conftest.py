@@ -8,13 +8,13 @@ import pytest
 from stoker.runtime_api.exchange import Exchange
 from stoker.runtime_api.server import RuntimeApi
 
-from .runtime import RESPONSE_BYTES_MAX, Server, no_extensions
+from .runtime import METADATA, RESPONSE_BYTES_MAX, Server, no_extensions
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     exchange = Exchange(RESPONSE_BYTES_MAX)
-    api = RuntimeApi(exchange, no_extensions())
+    api = RuntimeApi(exchange, no_extensions(), METADATA)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     await api.start(listener)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from stoker.runtime_api.exchange import ACCEPTED, Answer, Event, Exchange, RuntimeState
 from stoker.runtime_api.extensions import Extensions, FunctionFacts
+from stoker.runtime_api.metadata import Metadata
 from stoker.runtime_api.server import RuntimeApi
 from stoker.runtime_api.streaming import ResponseSink
 
@@ -13,6 +14,7 @@ LIMIT_S = 10.0
 RESPONSE_BYTES_MAX = 6_291_556
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
 PING = b"GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+METADATA = Metadata("token", "use1-az1")
 EVENT = Event("r1", b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: r1", b'{"number":1}')
 
 

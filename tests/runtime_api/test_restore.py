@@ -13,7 +13,7 @@ from stoker.runtime_api.credentials import Credentials
 from stoker.runtime_api.exchange import Exchange, Failed, RuntimeEnded, RuntimeState
 from stoker.runtime_api.server import RuntimeApi
 
-from .runtime import EVENT, LIMIT_S, NEXT, PING, RESPONSE_BYTES_MAX, Client, Server, no_extensions, post
+from .runtime import EVENT, LIMIT_S, METADATA, NEXT, PING, RESPONSE_BYTES_MAX, Client, Server, no_extensions, post
 
 RESTORE_NEXT = b"GET /2018-06-01/runtime/restore/next HTTP/1.1\r\nHost: x\r\n\r\n"
 TOKEN = "t" * 64
@@ -23,7 +23,7 @@ TOKEN = "t" * 64
 async def snapped() -> AsyncIterator[Server]:
     """The Runtime API of an environment that is initialised for a snapshot."""
     exchange = Exchange(RESPONSE_BYTES_MAX)
-    api = RuntimeApi(exchange, no_extensions(), Credentials(TOKEN, "key", "secret", "session", SystemClock()))
+    api = RuntimeApi(exchange, no_extensions(), METADATA, Credentials(TOKEN, "key", "secret", "session", SystemClock()))
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     await api.start(listener)

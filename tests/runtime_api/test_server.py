@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from stoker.runtime_api.exchange import Failed, Responded, ResponseTooLarge, RuntimeState
+from stoker.runtime_api.exchange import Failed, Responded, ResponseTooLarge, RuntimeState, Truncated
+from stoker.runtime_api.metadata import availability_zone_id
 from stoker.runtime_api.server import CONNECTIONS_MAX, HEAD_BYTES_MAX
 
 from .runtime import EVENT, LIMIT_S, NEXT, PING, RESPONSE_BYTES_MAX, Server, chunked, post
@@ -16,7 +17,8 @@ from .runtime import EVENT, LIMIT_S, NEXT, PING, RESPONSE_BYTES_MAX, Server, chu
 async def test_an_event_is_fetched_and_answered(server: Server) -> None:
     client, answer = await server.running()
     response = await client.ask(post("invocation/r1/response", b'"done"', "Content-Type: application/json"))
-    assert (response.status, json.loads(response.body)) == (202, {"status": "OK"})
+    assert (response.status, response.body) == (202, b'{"status":"OK"}\n')
+    assert response.headers["content-type"] == "application/json"
     assert await answer == Responded(b'"done"', "application/json")
 
 
@@ -38,7 +40,7 @@ async def test_what_comes_out_of_order_is_refused_and_the_connection_goes_on(ser
     """Reference: runtime side, 2.2."""
     client = await server.connect()
     early = await client.ask(post("invocation/r1/response"))
-    assert (early.status, early.error_type) == (403, "InvalidStateTransition")
+    assert (early.status, early.error_type) == (400, "InvalidRequestID")
     client, answer = await server.running()
     for request, status, error_type in (
         (NEXT, 403, "InvalidStateTransition"),
@@ -50,7 +52,12 @@ async def test_what_comes_out_of_order_is_refused_and_the_connection_goes_on(ser
         assert (refused.status, refused.error_type) == (status, error_type)
     assert not answer.done()
     assert (await client.ask(post("invocation/r1/response"))).status == 202
-    assert (await client.ask(post("invocation/r1/response"))).error_type == "InvalidStateTransition"
+    second = await client.ask(post("invocation/r1/response"))
+    assert second.status == 403
+    assert second.body == (
+        b'{"errorMessage":"State transition from ResponseSent to InvocationResponse failed for runtime. '
+        b'Error: State transition is not allowed","errorType":"InvalidStateTransition"}\n'
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +91,11 @@ async def test_a_response_beyond_the_limit_is_refused_and_the_connection_goes_on
     """Reference: runtime side, 2.2."""
     client, answer = await server.running()
     response = await client.ask(post("invocation/r1/response", b"x" * (RESPONSE_BYTES_MAX + 1)))
-    assert (response.status, response.error_type) == (413, "RequestEntityTooLarge")
+    assert response.status == 413
+    assert response.body == (
+        b'{"errorMessage":"Exceeded maximum allowed payload size (6291556 bytes).",'
+        b'"errorType":"RequestEntityTooLarge"}\n'
+    )
     assert await answer == ResponseTooLarge(RESPONSE_BYTES_MAX)
     assert (await client.ask(PING)).body == b"pong"
 
@@ -267,6 +278,73 @@ async def test_a_body_that_breaks_off_is_no_answer(server: Server) -> None:
     assert not answer.done()
     assert (await client.ask(post("invocation/r1/response", b"whole"))).status == 202
     assert await answer == Responded(b"whole", "")
+
+
+async def test_a_runtime_whose_response_breaks_off_is_told_and_so_is_the_caller(server: Server) -> None:
+    """Reference: runtime side, 2.2."""
+    _, answer = await server.running()
+    other = await server.connect()
+    other.send(post("invocation/r1/response", b"x" * 1000)[:-1])
+    other.writer.write_eof()
+    response = await other.read()
+    assert response.status == 400
+    assert response.body == (
+        b'{"errorMessage":"HTTP request detected as truncated","errorType":"TruncatedHTTPRequest"}\n'
+    )
+    async with asyncio.timeout(LIMIT_S):
+        assert await answer == Truncated()
+
+
+async def test_a_runtime_whose_response_broke_off_may_go_on(server: Server) -> None:
+    client, answer = await server.running()
+    other = await server.connect()
+    other.send(post("invocation/r1/response", b"x" * 1000)[:-1])
+    other.writer.write_eof()
+    assert (await other.read()).status == 400
+    client.send(NEXT)
+    async with asyncio.timeout(LIMIT_S):
+        assert await answer == Truncated()
+    assert server.exchange.state is RuntimeState.READY
+
+
+async def test_an_error_and_its_cause_may_come_in_one_document(server: Server) -> None:
+    """Reference: runtime side, 2.3."""
+    client, answer = await server.running()
+    document = b'{"errorMessage":"m","errorType":"T","stackTrace":[],"errorCause":{"exceptions":[]}}'
+    kind = "Content-Type: application/vnd.aws.lambda.error.cause+json"
+    assert (await client.ask(post("invocation/r1/error", document, kind))).status == 202
+    assert await answer == Failed(b'{"errorMessage":"m","errorType":"T","stackTrace":[]}', "", b'{"exceptions":[]}')
+
+
+async def test_the_metadata_endpoint_tells_where_it_is_to_whoever_has_the_token(server: Server) -> None:
+    """Reference: runtime side, 1."""
+    client = await server.connect()
+    request = b"GET /2026-01-15/metadata/execution-environment HTTP/1.1\r\nHost: x\r\nAuthorization: %b\r\n\r\n"
+    found = await client.ask(request % b"Bearer token")
+    assert (found.status, json.loads(found.body)) == (200, {"AvailabilityZoneID": "use1-az1"})
+    assert found.headers["cache-control"] == "private, max-age=43200, immutable"
+    for wrong in (b"token", b"Bearer other", b""):
+        assert (await client.ask(request % wrong)).status == 401
+    post_it = request.replace(b"GET", b"POST") % b"Bearer token"
+    refused = await client.ask(post_it.replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n"))
+    assert (refused.status, refused.headers["allow"]) == (405, "GET")
+
+
+@pytest.mark.parametrize(
+    ("region", "zone"),
+    [
+        ("us-east-1", "use1-az1"),
+        ("ap-northeast-1", "apne1-az1"),
+        ("ap-southeast-2", "apse2-az1"),
+        ("eu-central-1", "euc1-az1"),
+        ("us-gov-west-1", "usgw1-az1"),
+        ("cn-northwest-1", "cnnw1-az1"),
+        ("me-south-1", "mes1-az1"),
+        ("local", "local-az1"),
+    ],
+)
+def test_a_zones_id_is_made_of_the_regions_name(region: str, zone: str) -> None:
+    assert availability_zone_id(region) == zone
 
 
 async def test_a_request_id_may_be_percent_encoded(server: Server) -> None:

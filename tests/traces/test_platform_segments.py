@@ -1,10 +1,12 @@
 """The two segments of a sampled invocation."""
 
 import json
+from typing import Any
 
 import pytest
 
 from stoker.traces.documents import segment_of
+from stoker.traces.error_cause import CAUSE_BYTES_MAX, cropped
 from stoker.traces.invocation_trace import sampled_trace
 from stoker.traces.platform_segments import platform_segments
 from stoker.traces.records import InvocationTrace, SampledRun
@@ -90,6 +92,22 @@ def test_the_segments_tell_what_aws_tells() -> None:
     ]
     assert function["origin"] == "AWS::Lambda::Function"
     assert function["aws"] == {"account_id": ACCOUNT, "function_arn": ARN, "resource_names": ["f"]}
+
+
+@pytest.mark.parametrize(
+    ("cause", "kept"),
+    [
+        ({"paths": ["a" * 70_000], "exceptions": [{"stack": [{"line": 1}]}]}, {"stack": [{"line": 1}]}),
+        ({"exceptions": [{"message": "m", "type": "T", "stack": ["a" * 70_000]}]}, {"message": "m", "type": "T"}),
+        ({"exceptions": [{"message": "m" * 5_000}] * 100}, {"message": "m" * 4_096}),
+        ({"message": "m", "working_directory": "/"}, None),
+    ],
+)
+def test_of_a_cause_64_kilobytes_are_kept(cause: dict[str, Any], kept: dict[str, Any] | None) -> None:
+    """Reference: runtime side, 2.3."""
+    left = cropped(cause)
+    assert len(json.dumps(left, separators=(",", ":"))) <= CAUSE_BYTES_MAX
+    assert left == cause if kept is None else left["exceptions"][0] == kept
 
 
 @pytest.mark.parametrize(

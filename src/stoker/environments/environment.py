@@ -36,6 +36,7 @@ from stoker.logs.environment_log import EnvironmentLog
 from stoker.logs.platform_log import PlatformLog
 from stoker.runtime_api.exchange import Event, Exchange, ExtensionFailed, InitResult, RuntimeEnded, RuntimeState
 from stoker.runtime_api.extensions import ShutdownReason
+from stoker.runtime_api.metadata import Metadata, availability_zone_id
 from stoker.runtime_api.server import RuntimeApi
 from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker
 from stoker.traces.daemon import TraceDaemon
@@ -107,7 +108,8 @@ class Environment:
         )
         self._extensions = self._others.extensions
         credentials = served_credentials(plan.version, plan.credentials_token, clock)
-        self._api = RuntimeApi(self._exchange, self._extensions, credentials)
+        metadata = Metadata(plan.metadata_token, availability_zone_id(plan.version.region))
+        self._api = RuntimeApi(self._exchange, self._extensions, metadata, credentials)
         self._add_door = add_door
         self._door: Door | None = None
         self._sandbox: Sandbox | None = None
@@ -197,15 +199,15 @@ class Environment:
         answered_s = perf_counter()
         outcome = outcome_of(answer, invocation.request_id, self.version.timeout_s, ran_out_of_memory)
         self._drain()
-        self._reports.answered(invocation, outcome, (answered_s - began_s) * 1000)
         run = _Run(
             invocation, trace, outcome, began_s, answered_s, deadline_s, outcome.needs_reset or failure is not None
         )
-        if self._extensions.members and not run.is_platform_fault:
+        if (self._extensions.members or self._reports.tell_everything) and not run.is_platform_fault:
             self._unfinished = run
             if invocation.wants_log:  # which ends with REPORT
                 await self.finish()
         else:
+            self._reports.runtime_done(invocation, outcome, (answered_s - began_s) * 1000)
             self._reported(run, answered_s)
         return InvocationResult(
             payload=outcome.payload,
@@ -220,9 +222,12 @@ class Environment:
         if run is None:
             return
         failed: ExtensionFailed | RuntimeEnded | TimedOut | None
+        overhead_ms: float | None = None
         try:
             async with asyncio.timeout_at(run.deadline_s):
                 await self._exchange.wait_idle()
+                overhead_ms = (perf_counter() - run.answered_s) * 1000
+                self._runtime_done(run, overhead_ms)
                 if self._exchange.state is RuntimeState.EXITED and not self._extensions.has_failed:
                     failed = RuntimeEnded(None, None)
                 else:
@@ -233,12 +238,20 @@ class Environment:
             self._needs_init = self._needs_reset = True
             raise
         ended_s = perf_counter()
+        if overhead_ms is None:
+            self._runtime_done(run, None)
         if failed is not None:
             status = outcome_of(failed, run.invocation.request_id, self.version.timeout_s)
             told = replace(run.outcome, needs_reset=True, status=status.status, error_type=status.error_type)
             run = run._replace(outcome=told, is_platform_fault=True)
         self._drain()
         self._reported(run, ended_s)
+
+    def _runtime_done(self, run: _Run, overhead_ms: float | None) -> None:
+        """`overhead_ms` is what the runtime took to ask for its next event; None if it never did."""
+        self._drain()
+        duration_ms = (run.answered_s - run.began_s) * 1000
+        self._reports.runtime_done(run.invocation, run.outcome, duration_ms, overhead_ms)
 
     def freeze(self) -> None:
         if not self.is_frozen and self._sandbox is not None:
@@ -408,7 +421,7 @@ class Environment:
             (ended_s - run.began_s) * 1000,
             self._started().memory_max_mb(),
             is_platform_fault=run.is_platform_fault,
-            extensions_ms=(ended_s - run.answered_s) * 1000,
+            extensions_ms=(ended_s - run.answered_s) * 1000 if self._extensions.members else 0.0,
         )
 
     # Ends

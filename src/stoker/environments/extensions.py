@@ -42,6 +42,9 @@ _NOT_FOR_EXTENSIONS = frozenset(
         "AWS_XRAY_DAEMON_ADDRESS",
         "LAMBDA_RUNTIME_DIR",
         "LAMBDA_TASK_ROOT",
+        # A shell's, which starts the runtime on AWS and no extension.
+        "PWD",
+        "SHLVL",
     }
 )
 

@@ -1,5 +1,6 @@
 """What starting an environment of a container image takes. Source: reference, runtime side, 4.5."""
 
+import uuid
 from collections.abc import Mapping
 
 from stoker.environments.extensions import external_extensions
@@ -29,7 +30,10 @@ def plan_image_environment(
     """`image` is the version's, ready to run; the rest is as for `plan_environment`. Looks at the image's files."""
     build = _build(image)
     own = image.settings.environment
-    environment = image_variables(version, own, log_stream, RUNTIME_API, initialization, aws_endpoint)
+    token = str(uuid.uuid4())
+    environment = image_variables(
+        version, own, log_stream, RUNTIME_API, initialization, aws_endpoint, metadata_token=token
+    )
     spec = SandboxSpec(name, build, None, None, version.memory_mb, version.ephemeral_storage_mb, network, directories)
     found = find_program(image.tree, image.settings, version.image_config, environment)
     match found:
@@ -39,9 +43,10 @@ def plan_image_environment(
             opt = (image.tree / "opt").resolve()
             is_own = (opt / "extensions").resolve().is_relative_to(image.tree.resolve())
             extensions = external_extensions(opt, environment, "/opt") if is_own else ()
-            return EnvironmentPlan(name, version, build, spec, process, initialization, extensions=extensions)
+            return EnvironmentPlan(name, version, build, spec, process, token, initialization, extensions=extensions)
         case NoProgram(error_type, text):
-            return EnvironmentPlan(name, version, build, spec, None, initialization, NoBootstrap(error_type, text))
+            no_program = NoBootstrap(error_type, text)
+            return EnvironmentPlan(name, version, build, spec, None, token, initialization, no_program)
 
 
 def _process(program: Program, environment: Mapping[str, str]) -> ProcessSpec:

@@ -1,9 +1,11 @@
 """What starting an environment of a version takes: pure, but for a look whether a bootstrap is there, and secrets."""
 
-import os
+import uuid
 from pathlib import Path
 
+from stoker.environments.bootstrap import find_bootstrap
 from stoker.environments.extensions import external_extensions
+from stoker.environments.outcomes import NO_BOOTSTRAP, NoBootstrap
 from stoker.environments.records import EnvironmentPlan
 from stoker.environments.restore import new_token
 from stoker.environments.variables import Initialization, base_environment, may_fork, variables
@@ -38,7 +40,18 @@ def plan_environment(
     """
     base = base_environment(build, opt, on_host=on_host)
     token = new_token() if initialization == "snap-start" else ""
-    environment = variables(version, build, log_stream, RUNTIME_API, base, initialization, aws_endpoint, token)
+    metadata_token = str(uuid.uuid4())
+    environment = variables(
+        version,
+        build,
+        log_stream,
+        RUNTIME_API,
+        base,
+        initialization,
+        aws_endpoint,
+        token,
+        metadata_token=metadata_token,
+    )
     spec = SandboxSpec(
         name=name,
         build=build,
@@ -49,9 +62,11 @@ def plan_environment(
         network=network,
         directories=directories,
     )
-    argv = command_line(build, environment, on_host=on_host) or _bootstrap(task, opt, on_host=on_host)
-    process = None
-    if argv:
+    argv = command_line(build, environment, on_host=on_host) or find_bootstrap(task, opt, on_host=on_host)
+    process, no_process = None, NO_BOOTSTRAP
+    if isinstance(argv, NoBootstrap):
+        no_process = argv
+    else:
         process = ProcessSpec(
             name=RUNTIME,
             argv=argv,
@@ -62,19 +77,14 @@ def plan_environment(
         )
     extensions = () if opt is None else external_extensions(opt, environment, str(opt) if on_host else "/opt")
     return EnvironmentPlan(
-        name, version, build, spec, process, initialization, credentials_token=token, extensions=extensions
+        name,
+        version,
+        build,
+        spec,
+        process,
+        metadata_token,
+        initialization,
+        no_process,
+        credentials_token=token,
+        extensions=extensions,
     )
-
-
-def _bootstrap(task: Path, opt: Path | None, *, on_host: bool) -> tuple[str, ...]:
-    """The customer's own runtime, in the package or else in a layer (reference: runtime side, 4.1).
-
-    Empty when there is none that can be executed.
-    """
-    for directory, inside in ((task, "/var/task"), (opt, "/opt")):
-        if directory is None:
-            continue
-        bootstrap = directory / "bootstrap"
-        if os.access(bootstrap, os.X_OK) and bootstrap.is_file():
-            return (str(bootstrap) if on_host else f"{inside}/bootstrap",)
-    return ()

@@ -18,8 +18,8 @@ INIT_LIMIT_AHEAD_MAX_S = 900.0
 class EnvironmentPlan:
     """All that starting one environment takes. `process` is None without a program to start; `no_process` says why.
 
-    `extensions` are started before it. With a `credentials_token` its processes fetch their credentials from the
-    Runtime API's socket.
+    `extensions` are started before it. `metadata_token` opens the metadata endpoint to its processes. With a
+    `credentials_token` they fetch their credentials from the Runtime API's socket.
     """
 
     name: str
@@ -27,6 +27,7 @@ class EnvironmentPlan:
     build: RuntimeBuild
     sandbox: SandboxSpec
     process: ProcessSpec | None
+    metadata_token: str
     initialization: Initialization = "on-demand"
     no_process: NoBootstrap = NO_BOOTSTRAP
     credentials_token: str = ""

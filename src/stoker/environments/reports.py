@@ -112,10 +112,18 @@ class Reports:
             self._tracing = Tracing(trace.trace_id, trace.function_segment_id, trace.function_header)
         self._log.emit(Start(invocation.request_id, self._version.version, self._tracing))
 
-    def answered(self, invocation: Invocation, outcome: Outcome, duration_ms: float) -> None:
-        """The runtime is done; extensions may not be."""
+    @property
+    def tell_everything(self) -> bool:
+        """Whether somebody is told how long the runtime took to ask for its next event, so that it is waited for."""
+        return self._log.wants_everything
+
+    def runtime_done(
+        self, invocation: Invocation, outcome: Outcome, duration_ms: float, overhead_ms: float | None = None
+    ) -> None:
+        """The runtime answered after `duration_ms`, and asked for its next event after `overhead_ms` more (None if it
+        did not, or nobody waited); extensions may go on."""
         if self._log.wants_details:
-            self._runtime_done(invocation.request_id, outcome, outcome.status or "success", duration_ms)
+            self._runtime_done(invocation.request_id, outcome, duration_ms, overhead_ms)
 
     def ended(
         self,
@@ -163,14 +171,21 @@ class Reports:
         memory_bytes = version.memory_mb * _MB
         return version.name, version.version, build.version, runtime_arn, self._instance_id, memory_bytes
 
-    def _runtime_done(self, request_id: str, outcome: Outcome, status: Status, duration_ms: float) -> None:
+    def _runtime_done(self, request_id: str, outcome: Outcome, duration_ms: float, overhead_ms: float | None) -> None:
         latency_ms = max(duration_ms - outcome.streamed_ms, 0.0)
-        spans = [Span("responseLatency", self._began_s, latency_ms)]
-        if outcome.streamed_ms:
-            spans.append(Span("responseDuration", self._began_s + latency_ms / 1000, outcome.streamed_ms))
+        # A response that is not streamed comes in one piece.
+        spans = [
+            Span("responseLatency", self._began_s, latency_ms),
+            Span("responseDuration", self._began_s + latency_ms / 1000, outcome.streamed_ms),
+        ]
+        if outcome.needs_reset:  # there was no response
+            spans = []
+        if overhead_ms is not None:
+            spans.append(Span("runtimeOverhead", self._began_s + duration_ms / 1000, overhead_ms))
         produced = None if outcome.is_error else len(outcome.payload) + outcome.streamed_bytes
-        event = RuntimeDone(request_id, status, duration_ms, produced, outcome.error_type, spans, self._tracing)
-        self._log.emit(event)
+        status: Status = outcome.status or "success"
+        whole_ms = duration_ms + (overhead_ms or 0.0)
+        self._log.emit(RuntimeDone(request_id, status, whole_ms, produced, outcome.error_type, spans, self._tracing))
 
     def _trace(
         self,

@@ -30,12 +30,14 @@ def variables(
     initialization: Initialization = "on-demand",
     aws_endpoint: str = "",
     credentials_token: str = "",
+    *,
+    metadata_token: str,
 ) -> dict[str, str]:
     """All variables of one environment. The customer's come first, so that the platform's win.
 
     `base` is what the kind of isolation gives every process (paths, mostly), and `aws_endpoint` the URL at which it
     finds AWS, or nothing; the customer may override both. `credentials_token` is for snap-start only, where credentials
-    are fetched.
+    are fetched; `metadata_token` opens the metadata endpoint.
     """
     return {
         **base,
@@ -47,7 +49,7 @@ def variables(
         **_log_format(version),
         **_managed(build),
         **(_container_credentials(runtime_api, credentials_token) if credentials_token else credentials_of(version)),
-        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        **_local_apis(runtime_api, metadata_token),
         "LAMBDA_TASK_ROOT": base["LAMBDA_TASK_ROOT"],
         "LAMBDA_RUNTIME_DIR": base["LAMBDA_RUNTIME_DIR"],
     }
@@ -60,6 +62,8 @@ def image_variables(
     runtime_api: str,
     initialization: Initialization = "on-demand",
     aws_endpoint: str = "",
+    *,
+    metadata_token: str,
 ) -> dict[str, str]:
     """As `variables`, for a container image, whose `own` variables come first of all.
 
@@ -78,7 +82,16 @@ def image_variables(
         **platform,
         "AWS_EXECUTION_ENV": "AWS_Lambda_Image",
         **credentials_of(version),
-        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        **_local_apis(runtime_api, metadata_token),
+    }
+
+
+def _local_apis(address: str, metadata_token: str) -> dict[str, str]:
+    """One server answers for both."""
+    return {
+        "AWS_LAMBDA_RUNTIME_API": address,
+        "AWS_LAMBDA_METADATA_API": address,
+        "AWS_LAMBDA_METADATA_TOKEN": metadata_token,
     }
 
 

@@ -28,6 +28,11 @@ class PlatformLog:
         """Whether anybody would get the events that text does not have, so that they need to be made."""
         return self._json_level is not None or bool(self._listeners)
 
+    @property
+    def wants_everything(self) -> bool:
+        """Whether somebody also gets the details of what went well."""
+        return self._json_level == "DEBUG" or bool(self._listeners)
+
     def listen(self, listener: Listener) -> None:
         """Tell `listener` of every event from now on, whatever the log's format and level."""
         self._listeners.append(listener)

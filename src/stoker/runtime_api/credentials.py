@@ -5,11 +5,10 @@ AWS's SDKs ask for them at AWS_CONTAINER_CREDENTIALS_FULL_URI, with the token of
 """
 
 import hmac
-import json
 from dataclasses import dataclass
 
 from stoker.clock import Clock, iso_timestamp
-from stoker.runtime_api.exchange import Reply
+from stoker.runtime_api.exchange import Reply, json_reply
 
 CREDENTIALS_PATH = "/2021-04-23/credentials"
 VALID_FOR_S = 12 * 3600.0
@@ -35,4 +34,4 @@ class Credentials:
             "Expiration": iso_timestamp(self.clock.now_s() + VALID_FOR_S),
             "Token": self.session_token,
         }
-        return Reply(200, json.dumps(document).encode())
+        return json_reply(200, document)

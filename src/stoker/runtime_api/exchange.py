@@ -79,7 +79,7 @@ class Streamed:
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """A streamed response broke off, although the runtime lives on."""
+    """A response broke off, although the runtime lives on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +130,27 @@ RestoreResult = Failed | End | None
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an HTTP request is answered with; the body is JSON. `head` holds further headers, each with its line end."""
+    """What an HTTP request is answered with. `head` holds further headers, each with its line end."""
 
     status: int
     body: bytes
     head: bytes = b""
+    content_type: bytes = b"application/json"
 
 
-ACCEPTED = Reply(202, b'{"status":"OK"}\n')
+def json_reply(status: int, document: object, head: bytes = b"") -> Reply:
+    """As Go's encoder writes JSON, which AWS's own server uses: nothing between the members, and a line end."""
+    return Reply(status, json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode() + b"\n", head)
+
+
+ACCEPTED = json_reply(202, {"status": "OK"})
+_TEXT = b"text/plain; charset=utf-8"
+NOT_FOUND = Reply(404, b"404 page not found\n", content_type=_TEXT)
+PONG = Reply(200, b"pong", content_type=_TEXT)
 
 
 def refusal(status: int, error_type: str, message: str) -> Reply:
-    return Reply(status, json.dumps({"errorMessage": message, "errorType": error_type}).encode())
+    return json_reply(status, {"errorMessage": message, "errorType": error_type})
 
 
 _INVALID_REQUEST_ID = refusal(400, "InvalidRequestID", "Invalid request ID")
@@ -158,6 +167,10 @@ class Exchange:
         self._poll: Callable[[Event], None] | None = None
         self._event: Event | None = None
         self._request_id: str | None = None
+        # Also after it was answered: a second answer is another mistake than one to something else.
+        self._last_request_id: str | None = None
+        # Its response broke off, and nobody knows yet whether the runtime ended.
+        self._is_broken = False
         self._answer: asyncio.Future[Answer] | None = None
         self._sink: ResponseSink | None = None
         self._stream: ResponseStream | None = None
@@ -172,6 +185,7 @@ class Exchange:
     def restart(self) -> None:
         """A new runtime process starts: forget the former one's state."""
         self.state = RuntimeState.STARTED
+        self._is_broken = False
         self._poll = self._resume = self._restore = None
         self._init = self._loop.create_future()
 
@@ -211,8 +225,9 @@ class Exchange:
     def withdraw(self) -> None:
         """Nobody waits for the present answer any longer (timeout): whatever comes for it is refused."""
         self._event = None
-        self._request_id = None
+        self._request_id = self._last_request_id = None
         self._answer = None
+        self._is_broken = False
         self._detach()
 
     @property
@@ -243,6 +258,9 @@ class Exchange:
             # Node.js's client asks as soon as its stream's end is on its way, on another connection.
             self._poll = poll
             return None
+        if self._is_broken:
+            self.state = RuntimeState.RESPONSE_SENT
+            self._truncate(self._answer)
         refused = self._move(RuntimeState.READY)
         if refused is not None:
             return refused
@@ -265,7 +283,7 @@ class Exchange:
     def respond(self, request_id: str, payload: bytes | None, content_type: str, mode: str) -> Reply:
         """The runtime posts a result; `payload` is None when it was longer than is allowed."""
         if request_id != self._request_id:
-            return self._wrong_request("InvocationResponse")
+            return self._wrong_request(request_id, "InvocationResponse")
         if mode not in ("", "streaming"):
             self._move(RuntimeState.RESPONSE_SENT)
             self._settle(InvalidResponseMode())
@@ -314,10 +332,16 @@ class Exchange:
             self._detach()
             self._loop.call_later(END_HEARD_WITHIN_S, self._truncate, self._answer)
 
+    def break_response(self, request_id: str) -> None:
+        """The same of a response that nobody wants piece by piece. Until the caller is told it may be posted again."""
+        if request_id == self._request_id:
+            self._is_broken = True
+            self._loop.call_later(END_HEARD_WITHIN_S, self._truncate, self._answer)
+
     def fail(self, request_id: str, payload: bytes, error_type: str, xray_cause: bytes = b"") -> Reply:
         """The runtime posts an error for the present event."""
         if request_id != self._request_id:
-            return self._wrong_request("InvocationErrorResponse")
+            return self._wrong_request(request_id, "InvocationErrorResponse")
         refused = self._move(RuntimeState.RESPONSE_SENT)
         if refused is not None:
             return refused
@@ -376,15 +400,13 @@ class Exchange:
     def _deliver(self, event: Event) -> None:
         assert self._poll is not None
         self.state = RuntimeState.RUNNING
-        self._request_id = event.request_id
+        self._request_id = self._last_request_id = event.request_id
         self._sink = event.sink
         poll, self._poll = self._poll, None
         poll(event)
 
-    def _wrong_request(self, wanted: str) -> Reply:
-        if self.state is RuntimeState.RUNNING or self._request_id is not None:
-            return _INVALID_REQUEST_ID
-        return self._illegal(wanted)
+    def _wrong_request(self, request_id: str, wanted: str) -> Reply:
+        return self._illegal(wanted) if request_id == self._last_request_id else _INVALID_REQUEST_ID
 
     def _move(self, to: RuntimeState) -> Reply | None:
         if to not in _MOVES[self.state]:
@@ -402,6 +424,7 @@ class Exchange:
 
     def _settle(self, answer: Answer) -> None:
         waiting, self._answer = self._answer, None
+        self._is_broken = False
         self._request_id = None
         self._detach()
         if waiting is not None and not waiting.done():

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-from stoker.runtime_api.exchange import Reply
+from stoker.runtime_api.exchange import NOT_FOUND, Reply
 from stoker.runtime_api.extensions import Api, Extensions, ExtensionState, Send
 
 _PREFIX = "/2020-01-01/extension/"
-_NOT_FOUND = Reply(404, b"404 page not found\n")
 _METHOD_NOT_ALLOWED = Reply(405, b"")
 _SUBSCRIPTIONS: Mapping[str, Api] = {"/2022-07-01/telemetry": "Telemetry", "/2020-08-15/logs": "Logs"}
 _METHODS = {"register": b"POST", "event/next": b"GET", "init/error": b"POST", "exit/error": b"POST"}
@@ -27,7 +26,7 @@ def answer(
         return extensions.subscribe(identifier, _SUBSCRIPTIONS[path], body) if is_put else _METHOD_NOT_ALLOWED
     operation = path.removeprefix(_PREFIX)
     if operation not in _METHODS:
-        return _NOT_FOUND
+        return NOT_FOUND
     if method != _METHODS[operation]:
         return _METHOD_NOT_ALLOWED
     match operation:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from stoker.runtime_api.exchange import ACCEPTED, END_HEARD_WITHIN_S, ExtensionFailed, Reply, refusal
+from stoker.runtime_api.exchange import ACCEPTED, END_HEARD_WITHIN_S, ExtensionFailed, Reply, json_reply, refusal
 
 EXTENSIONS_MAX = 10
 INVOKE, SHUTDOWN = "INVOKE", "SHUTDOWN"
@@ -248,9 +248,7 @@ class Extensions:
         document = {"functionName": facts.name, "functionVersion": facts.version, "handler": facts.handler}
         if wants_account:
             document["accountId"] = facts.account_id
-        return Reply(
-            200, json.dumps(document).encode(), f"Lambda-Extension-Identifier: {member.identifier}\r\n".encode()
-        )
+        return json_reply(200, document, f"Lambda-Extension-Identifier: {member.identifier}\r\n".encode())
 
     def _move(self, member: Extension, to: ExtensionState) -> Reply | None:
         if to not in _MOVES[member.state]:
@@ -315,7 +313,7 @@ def _wanted_events(body: bytes, *, is_external: bool) -> tuple[str, ...] | Reply
 
 def _give(member: Extension, event: Mapping[str, Any]) -> None:
     head = f"Lambda-Extension-Event-Identifier: {uuid.uuid4()}\r\n".encode()
-    reply = Reply(200, json.dumps(event, separators=(",", ":")).encode(), head)
+    reply = json_reply(200, event, head)
     if member.waiting is None:
         member.pending = reply
     else:

@@ -17,8 +17,11 @@ import httptools
 
 from stoker.runtime_api import extension_routes
 from stoker.runtime_api.credentials import CREDENTIALS_PATH, Credentials
+from stoker.runtime_api.error_cause import divided
 from stoker.runtime_api.exchange import (
     END_HEARD_WITHIN_S,
+    NOT_FOUND,
+    PONG,
     Event,
     Exchange,
     Failed,
@@ -28,6 +31,7 @@ from stoker.runtime_api.exchange import (
     refusal,
 )
 from stoker.runtime_api.extensions import Extensions
+from stoker.runtime_api.metadata import METADATA_PATH, Metadata
 from stoker.runtime_api.streaming import ResponseStream
 
 CONNECTIONS_MAX = 128
@@ -39,17 +43,18 @@ OVERTAKING_S = 0.025
 # A connection of a runtime that has ended may still wait to be accepted.
 ACCEPTED_WITHIN_S = 0.02
 _PREFIX = "/2018-06-01/"
+_ERROR_WITH_CAUSE = "application/vnd.aws.lambda.error.cause+json"
 _INVOCATION = "runtime/invocation/"
 _REASONS = {
     200: "OK",
     202: "Accepted",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     413: "Request Entity Too Large",
 }
-_NOT_FOUND = Reply(404, b"404 page not found\n")
 _RESTORED = Reply(200, b"")
 _TRUNCATED = refusal(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 
@@ -57,10 +62,13 @@ _TRUNCATED = refusal(400, "TruncatedHTTPRequest", "HTTP request detected as trun
 class RuntimeApi:
     """Serves one environment's Exchange, and its Extensions, on its sandbox's listening socket."""
 
-    def __init__(self, exchange: Exchange, extensions: Extensions, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self, exchange: Exchange, extensions: Extensions, metadata: Metadata, credentials: Credentials | None = None
+    ) -> None:
         """With `credentials` the environment is initialised for snapshots: only then are there routes for restoring."""
         self.exchange = exchange
         self.extensions = extensions
+        self.metadata = metadata
         self.credentials = credentials
         self._connections: set[RuntimeConnection] = set()
         self._server: asyncio.Server | None = None
@@ -167,6 +175,10 @@ class RuntimeConnection(asyncio.Protocol):
             self._api.extensions.forget(self._waiting_extension)
         if self._stream is not None:
             self._api.exchange.break_stream(self._stream)
+        elif self._url and self._parser.get_method() == b"POST":
+            request_id, what = _answered(self._path())
+            if what == "response":
+                self._api.exchange.break_response(request_id)
 
     def eof_received(self) -> None:
         """Nothing more will come; what has not come by now is missing. The connection closes once this is said."""
@@ -261,7 +273,7 @@ class RuntimeConnection(asyncio.Protocol):
         if path == "runtime/invocation/next":
             return self._next() if method == b"GET" else _method_not_allowed()
         if path == "ping":
-            return Reply(200, b"pong")
+            return PONG
         request_id, what = _answered(path)
         if what in ("response", "error"):
             return self._answer(request_id, what) if method == b"POST" else _method_not_allowed()
@@ -270,7 +282,9 @@ class RuntimeConnection(asyncio.Protocol):
         full_path = self._full_path()
         if extension_routes.is_extensions(full_path):
             return self._of_extensions(method, full_path)
-        return _NOT_FOUND if self._api.credentials is None else self._of_snapshot(method, path, self._api.credentials)
+        if full_path == METADATA_PATH:
+            return self._api.metadata.answer(method, self._headers.get(b"authorization", b""))
+        return NOT_FOUND if self._api.credentials is None else self._of_snapshot(method, path, self._api.credentials)
 
     def _of_extensions(self, method: bytes, path: str) -> Reply | None:
         self.is_extension = True
@@ -291,9 +305,9 @@ class RuntimeConnection(asyncio.Protocol):
             return self._restore_next() if method == b"GET" else _method_not_allowed()
         if path == "runtime/restore/error":
             return self._restore_error() if method == b"POST" else _method_not_allowed()
-        if self._url.partition(b"?")[0] == CREDENTIALS_PATH.encode() and method == b"GET":
-            return credentials.answer(self._headers.get(b"authorization", b"")) or _NOT_FOUND
-        return _NOT_FOUND
+        if self._full_path() == CREDENTIALS_PATH and method == b"GET":
+            return credentials.answer(self._headers.get(b"authorization", b"")) or NOT_FOUND
+        return NOT_FOUND
 
     def _restore_next(self) -> Reply | None:
         self._waiting_restore = self._send_restored
@@ -337,12 +351,18 @@ class RuntimeConnection(asyncio.Protocol):
         is_whole = self._body_bytes <= self._api.exchange.response_bytes_max
         payload = b"".join(self._body) if is_whole else None
         if what == "error":
-            cause = self._headers.get(b"lambda-runtime-function-xray-error-cause", b"")
-            return self._api.exchange.fail(request_id, payload or b"", self._error_type(), cause)
+            document, cause = self._error_and_cause(payload or b"")
+            return self._api.exchange.fail(request_id, document, self._error_type(), cause)
         broken = self._failure_in_trailers()
         if broken is not None:
             return self._api.exchange.fail(request_id, broken.payload, broken.error_type)
         return self._api.exchange.respond(request_id, payload, self._content_type(), self._response_mode())
+
+    def _error_and_cause(self, document: bytes) -> tuple[bytes, bytes]:
+        """For the caller and for X-Ray: either in a header, or both in one document (reference: runtime side, 2.3)."""
+        if self._content_type() == _ERROR_WITH_CAUSE:
+            return divided(document)
+        return document, self._headers.get(b"lambda-runtime-function-xray-error-cause", b"")
 
     def _open_stream(self) -> ResponseStream | None:
         request_id, what = _answered(self._path())
@@ -393,8 +413,15 @@ class RuntimeConnection(asyncio.Protocol):
     def _write(self, reply: Reply) -> None:
         with contextlib.suppress(OSError):
             self._transport.write(
-                b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n%b"
-                % (reply.status, _REASONS[reply.status].encode(), reply.head, len(reply.body), reply.body)
+                b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n%bContent-Length: %d\r\n\r\n%b"
+                % (
+                    reply.status,
+                    _REASONS[reply.status].encode(),
+                    reply.content_type,
+                    reply.head,
+                    len(reply.body),
+                    reply.body,
+                )
             )
         if self._is_last:
             self._transport.close()

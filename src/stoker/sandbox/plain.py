@@ -88,6 +88,7 @@ class PlainSandbox:
             **wanted,
             "TMPDIR": str(self._directory),
             "AWS_LAMBDA_RUNTIME_API": self.runtime_api,
+            "AWS_LAMBDA_METADATA_API": self.runtime_api,
         }
         if CREDENTIALS_URI in environment:
             path = environment[CREDENTIALS_URI].removeprefix("http://").partition("/")[2]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from stoker.runtime_api.exchange import Reply, refusal
+from stoker.runtime_api.exchange import Reply, json_reply
 from stoker.runtime_api.extensions import Api
 
 TYPES = ("platform", "function", "extension")
@@ -63,7 +63,7 @@ def subscription(api: Api, body: bytes) -> Subscription | Reply:
 
 def closed(api: Api) -> Reply:
     """Init has ended."""
-    return refusal(403, f"{api}.SubscriptionClosed", f"{api} API subscription is closed already")
+    return _refusal(403, f"{api}.SubscriptionClosed", f"{api} API subscription is closed already")
 
 
 def _destination(value: Any, problems: list[str]) -> tuple[int, str | None]:
@@ -131,4 +131,9 @@ def _buffering(value: Any, problems: list[str]) -> dict[str, int]:
 
 
 def _invalid(problems: list[str]) -> Reply:
-    return refusal(400, "ValidationError", "; ".join(problems))
+    return _refusal(400, "ValidationError", "; ".join(problems))
+
+
+def _refusal(status: int, error_type: str, message: str) -> Reply:
+    """Not in the Runtime API's order of members (reference: runtime side, 8)."""
+    return json_reply(status, {"errorType": error_type, "errorMessage": message})

@@ -7,6 +7,7 @@ import json
 import secrets
 from typing import Any
 
+from stoker.traces.error_cause import cropped
 from stoker.traces.records import SampledRun, Segment
 
 
@@ -74,7 +75,7 @@ def _subsegment(run: SampledRun, name: str, start_s: float, end_s: float) -> dic
 
 def _cause(error_document: bytes, xray_cause: bytes) -> dict[str, Any]:
     """What the runtime told X-Ray; if it told nothing, what it told the caller."""
-    told = _object(xray_cause)
+    told = cropped(_object(xray_cause))
     if told:
         exceptions = told.get("exceptions")
         for exception in exceptions if isinstance(exceptions, list) else []:

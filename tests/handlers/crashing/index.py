@@ -20,6 +20,10 @@ def exit_three(event, context):
     os._exit(3)
 
 
+def leave_by_sys_exit(event, context):
+    sys.exit(3)
+
+
 def abort(event, context):
     os.abort()
 

@@ -2,6 +2,8 @@ import os
 import resource
 import sys
 
+OTHERS = ("AS", "CPU", "DATA", "FSIZE", "RSS")
+
 
 def handler(event, context):
     return {
@@ -14,6 +16,10 @@ def handler(event, context):
         "python": list(sys.version_info[:3]),
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE),
         "processes": resource.getrlimit(resource.RLIMIT_NPROC),
+        "stack": resource.getrlimit(resource.RLIMIT_STACK),
+        "locked": resource.getrlimit(resource.RLIMIT_MEMLOCK),
+        "core": resource.getrlimit(resource.RLIMIT_CORE),
+        "others": [resource.getrlimit(getattr(resource, f"RLIMIT_{kind}")) for kind in OTHERS],
         "task": _facts("/var/task"),
         "opt": _facts("/opt"),
         "tmp": _facts("/tmp"),

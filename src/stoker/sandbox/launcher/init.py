@@ -11,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import resource
 import select
 import signal
 import socket
 import struct
 from typing import Any
 
-from . import file_systems, resources, runtime, seccomp
+from . import file_systems, limits, resources, runtime, seccomp, sysinfo
 from . import syscalls as sc
 from .messages import close_all, receive, send
 
@@ -62,10 +61,11 @@ def run(
                 listener.close()
             order, directories = receive(control)
             if order is not None:
-                kept = _complete(order, directories, is_privileged, host)
+                kept, asked = _complete(order, directories, is_privileged, host)
                 send(control, {"event": "ready"}, kept)
                 close_all(kept)
-                _Init(control, descriptors, zygote).serve(order["start"])
+                memory = sysinfo.Sysinfo(asked, order["memory_mb"] * 1024 * 1024)
+                _Init(control, descriptors, zygote, memory).serve(order["start"])
             status = 0
         except OSError as error:
             is_mount = isinstance(error, file_systems.MountFailedError)
@@ -108,8 +108,11 @@ def _prepare(
     return listeners
 
 
-def _complete(order: dict[str, Any], directories: list[int], is_privileged: bool, host: resources.Host) -> list[int]:
-    """`directories` are the function's file systems, opened by the node; the answer is what it may keep of them."""
+def _complete(
+    order: dict[str, Any], directories: list[int], is_privileged: bool, host: resources.Host
+) -> tuple[list[int], int]:
+    """`directories` are the function's file systems, opened by the node; the answer is what it may keep of them, and
+    the filter's listener."""
     step = ""
     try:
         step = "6. the function's directories"
@@ -117,16 +120,16 @@ def _complete(order: dict[str, Any], directories: list[int], is_privileged: bool
         _mount_function(order, is_privileged)
         resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
         step = "7. limits and identity"
-        _limit(order["files_max"], order["processes_max"])
+        limits.set_own(order["files_max"], order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged)
         step = "8. filter"  # after it this process can only do what the function can
         sc.prctl(sc.PR_SET_NO_NEW_PRIVS, 1)
-        sc.install_seccomp(seccomp.program())
+        listener = seccomp.install()
     except file_systems.MountFailedError:
         raise
     except OSError as error:
         raise OSError(error.errno, f"{step}: {error}") from error
-    return kept
+    return kept, listener
 
 
 def _write(path: str, text: str) -> None:
@@ -204,14 +207,6 @@ def _set_address(interface: socket.socket, label: bytes, address: str) -> None:
     fcntl.ioctl(interface, _SIOCSIFADDR, request)
 
 
-def _limit(files_max: int, processes_max: int) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
-    resource.setrlimit(resource.RLIMIT_NPROC, (processes_max, processes_max))
-    resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
-    # AWS allows cores of 10 GB; ours would go to a program of the host's choosing, outside the sandbox.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def _become_nobody(outside_uid: int, is_privileged: bool) -> None:
     """An identity that owns nothing on the host and is called sbx_user1051 inside, without any capability."""
     if is_privileged:
@@ -248,8 +243,15 @@ def _become_nobody(outside_uid: int, is_privileged: bool) -> None:
 class _Init:
     """Starts, signals and reaps the processes that the node names. Ends when the node's end of `control` closes."""
 
-    def __init__(self, control: socket.socket, descriptors: list[int], zygote: runtime.Zygote | None) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        descriptors: list[int],
+        zygote: runtime.Zygote | None,
+        memory: sysinfo.Sysinfo,
+    ) -> None:
         self._control = control
+        self._memory = memory
         self._descriptors = descriptors
         self._zygote = zygote
         self._names: dict[int, str] = {}
@@ -258,15 +260,20 @@ class _Init:
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        self._keep = (self._control.fileno(), wake_read, wake_write)
+        listener = self._memory.listener
+        self._keep = (self._control.fileno(), wake_read, wake_write, *([listener] if listener >= 0 else []))
         self._start(first, [])
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(wake_read, select.POLLIN)
+        if listener >= 0:
+            poll.register(listener, select.POLLIN)
         while True:
             for descriptor, _ in poll.poll():
                 if descriptor == wake_read:
                     os.read(wake_read, 4096)
+                elif descriptor == listener:
+                    self._memory.answer()
                 elif not self._obey():
                     return
             self._reap()

@@ -16,7 +16,11 @@ _CGROUP = "/sys/fs/cgroup"
 # Where a file system of the sandbox's own is mounted until its two directories have got to their places.
 _OWN = "/tmp"  # noqa: S108
 _FLAGS = sc.MS_NOSUID | sc.MS_NODEV | sc.MS_NOEXEC
+_PAGE_BYTES = 4096
 _UNLIMITED_V1_BYTES = 0x7FFFFFFFFFFFF000  # what the kernel says where nobody set a limit, with pages of 4 KiB
+_CONTROLLERS = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n" + "".join(
+    f"{name}\t0\t1\t1\n" for name in ("cpuset", "cpu", "cpuacct", "memory", "pids")
+)
 # What there is besides, in the kernel's order: nothing of it is counted here.
 _MEMINFO_ZEROS = "".join(
     f"{name + ':':<16}{0:>8} kB\n"
@@ -36,6 +40,8 @@ class Host:
         self.possible = texts["possible"]
         # "4:memory:/…": version 1 names the controllers, version 2 none (cgroups(7)).
         self.is_memory_v1 = any("memory" in line.split(":")[1].split(",") for line in texts["cgroup"].splitlines())
+        # Where our files of version 2 are: where systemd has them on a host that has both versions.
+        self.unified = f"{_CGROUP}/unified" if self.is_memory_v1 else _CGROUP
         blocks = [block for block in texts["cpuinfo"].split("\n\n") if block.strip()]
         self._cpuinfo = {int(_value(block)): block for block in blocks if block.startswith("processor")}
         stat = [line for line in texts["stat"].splitlines() if line]
@@ -78,18 +84,19 @@ def prepare(host: Host, *, is_part: bool) -> None:
     for name in ("meminfo", "cpuinfo", "stat") if is_part else ("meminfo",):
         _write(f"{_OWN}/proc/{name}", "")
         sc.mount(f"{_OWN}/proc/{name}", f"/proc/{name}", "", sc.MS_BIND)
-    for path in (_CPU, f"{_CGROUP}/memory"):
-        os.makedirs(f"{_OWN}{path}")  # noqa: PTH103
+    for path in (_CPU, f"{_CGROUP}/memory", host.unified):
+        os.makedirs(f"{_OWN}{path}", exist_ok=True)  # noqa: PTH103
     sc.mount(f"{_OWN}/sys", "/sys", "", sc.MS_BIND)
+    _seem_unified(host.unified)
     sc.umount_detached(_OWN)
     os.symlink("online", f"{_CPU}/present")  # noqa: PTH211
     if host.possible:  # the largest number that getcpu(2) may give, which allocators make tables for
         _write(f"{_CPU}/possible", host.possible)
-    # Nothing of the quota: on AWS a function sees whole cores, and pools are sized by what is seen.
+    # No quota: on AWS a function sees whole cores, and pools are sized by what is seen.
+    _write(f"{host.unified}/cpu.max", "max 100000\n")
+    _write(f"{host.unified}/memory.high", "max\n")
     if host.is_memory_v1:
         _write(f"{_CGROUP}/memory/memory.soft_limit_in_bytes", f"{_UNLIMITED_V1_BYTES}\n")
-    else:
-        _write(f"{_CGROUP}/memory.high", "max\n")
     # To be written again: with pages that are there, by code that has run, it takes a third of the time.
     _fill(host, 0, [0], is_part=is_part)
 
@@ -99,20 +106,33 @@ def show(host: Host, memory_mb: int, cores: list[int], *, is_part: bool) -> None
     _fill(host, memory_mb, cores, is_part=is_part)
     # The file system itself and not only this view of it: what covers files below /proc belongs to it.
     sc.mount("none", "/sys", "", sc.MS_REMOUNT | sc.MS_RDONLY | _FLAGS)
+    sc.mount("none", host.unified, "", sc.MS_REMOUNT | sc.MS_BIND | sc.MS_RDONLY | _FLAGS)
 
 
 def _fill(host: Host, memory_mb: int, cores: list[int], *, is_part: bool) -> None:
     _write(f"{_CPU}/online", _listed(cores))
-    _write(_memory_limit(host), f"{memory_mb * 1024 * 1024}\n")
+    # A JVM takes no notice of a limit that is not below what the machine seems to have, so it is, by a page.
+    _write(f"{host.unified}/memory.max", f"{max(memory_mb * 1024 * 1024 - _PAGE_BYTES, 0)}\n")
+    # Where others look for it, by what /proc/self/cgroup tells them.
+    if host.is_memory_v1:
+        _write(f"{_CGROUP}/memory/memory.limit_in_bytes", f"{memory_mb * 1024 * 1024}\n")
     _write("/proc/meminfo", _meminfo(memory_mb * 1024))
     if is_part:
         _write("/proc/cpuinfo", host.cpuinfo(cores))
         _write("/proc/stat", host.stat(cores))
 
 
-def _memory_limit(host: Host) -> str:
-    """Where runtimes look for it, by what /proc/self/cgroup tells them."""
-    return f"{_CGROUP}/memory/memory.limit_in_bytes" if host.is_memory_v1 else f"{_CGROUP}/memory.max"
+def _seem_unified(directory: str) -> None:
+    """Let our files be taken for control groups of version 2, whatever the host has.
+
+    A JVM believes them if /proc/cgroups says that version 2 has every controller and /proc/self/mountinfo that it is
+    mounted where they are. So it is, as the sandbox's own group, which these files then cover.
+    """
+    with contextlib.suppress(OSError):  # a kernel without it, or a container that forbids it
+        sc.mount("cgroup2", directory, "cgroup2", _FLAGS | sc.MS_RDONLY)
+    sc.mount(f"{_OWN}{directory}", directory, "", sc.MS_BIND)
+    _write(f"{_OWN}/proc/cgroups", _CONTROLLERS)
+    sc.mount(f"{_OWN}/proc/cgroups", "/proc/cgroups", "", sc.MS_BIND)
 
 
 def _meminfo(total_kb: int) -> str:

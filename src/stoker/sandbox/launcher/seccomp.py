@@ -15,6 +15,8 @@ import os
 import struct
 from functools import lru_cache
 
+from . import syscalls as sc
+
 # name: (x86_64, aarch64), None where the architecture has no such call.
 DENIED = {
     "_sysctl": (156, None),
@@ -86,6 +88,7 @@ ABSENT = {
     "io_uring_setup": (425, 425),
 }
 CLONE = (56, 220)
+SYSINFO = (99, 179)
 SOCKET = (41, 198)
 NEWEST_KNOWN = 450
 
@@ -95,7 +98,7 @@ _ADDRESS_FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (wh
 
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER, _JUMP_SET, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENT_0 = 0, 4, 16
-_ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_ALLOW, _KILL_PROCESS, _ERRNO, _NOTIFY = 0x7FFF0000, 0x80000000, 0x00050000, 0x7FC00000
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -107,9 +110,21 @@ def _refuse(number: int, error: int) -> bytes:
     return _instruction(_JUMP_EQUAL, number, 0, 1) + _instruction(_RETURN, _ERRNO | error)
 
 
-@lru_cache(maxsize=1)
-def program() -> bytes:
-    """The filter for this machine's architecture. The launcher makes it once, before the first sandbox."""
+def install() -> int:
+    """Install the filter for good. Answers with its listener, or -1 where the kernel has none (before Linux 5.0, or
+    inside a container whose own filter has one already)."""
+    try:
+        return sc.install_seccomp(program(notifies=True), listens=True)
+    except OSError:
+        return sc.install_seccomp(program(), listens=False)
+
+
+@lru_cache(maxsize=2)
+def program(*, notifies: bool = False) -> bytes:
+    """The filter for this machine's architecture. The launcher makes it once, before the first sandbox.
+
+    `notifies`: sysinfo(2) is answered by whoever has the listener.
+    """
     architecture, column = _AUDIT_ARCH[os.uname().machine]
     code = _instruction(_LOAD, _ARCHITECTURE)
     # Another architecture's calls (32-bit on x86-64) have other numbers: no filter of ours would mean anything.
@@ -122,6 +137,8 @@ def program() -> bytes:
             number = numbers[column]
             if number is not None:
                 code += _refuse(number, error)
+    if notifies:
+        code += _instruction(_JUMP_EQUAL, SYSINFO[column], 0, 1) + _instruction(_RETURN, _NOTIFY)
     code += _instruction(_JUMP_EQUAL, CLONE[column], 0, 4)
     code += _instruction(_LOAD, _ARGUMENT_0)
     code += _instruction(_JUMP_SET, _CLONE_NAMESPACES, 0, 1) + _instruction(_RETURN, _ERRNO | errno.EPERM)

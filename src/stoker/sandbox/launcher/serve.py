@@ -14,7 +14,7 @@ import socket
 import sys
 from typing import Any
 
-from . import init, resources, root, runtime, seccomp
+from . import init, limits, resources, root, runtime, seccomp
 from . import syscalls as sc
 from .messages import close_all, receive, send
 
@@ -30,6 +30,7 @@ def main() -> None:
     # A node that died may still hold a socket somewhere: this is the surer sign.
     sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
     order["host"] = resources.read_host()
+    limits.set_common()
     try:
         root.enter(order["root"], order["is_privileged"])
     except OSError as error:
@@ -61,7 +62,7 @@ def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | N
     # Ended sandboxes need no reaping; the node watches them by pidfd.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    seccomp.program()
+    seccomp.program(notifies=True)
     host = resources.Host(order["host"])
     # What exists now is shared by every sandbox: never let a collection touch (and so copy) it.
     gc.collect()

@@ -1,7 +1,7 @@
 """The system calls that the standard library does not offer (or not on 3.9), each raising OSError with its name.
 
-Sources: clone(2), mount(2), mount_setattr(2), open_tree(2), move_mount(2), pivot_root(2), prctl(2), capabilities(7),
-user_namespaces(7).
+Sources: clone(2), mount(2), mount_setattr(2), open_tree(2), move_mount(2), pivot_root(2), prctl(2), seccomp(2),
+capabilities(7), user_namespaces(7).
 """
 
 from __future__ import annotations
@@ -36,22 +36,23 @@ PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
 PR_SET_NAME = 15
-PR_SET_SECCOMP = 22
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 PR_GET_TID_ADDRESS = 40
-SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION_3 = 0x20080522
 CAPABILITY_LAST = 40
 
 _SYSCALL_NUMBERS = {
-    "x86_64": {"pivot_root": 155, "open_tree": 428, "move_mount": 429, "clone3": 435, "mount_setattr": 442},
-    "aarch64": {"pivot_root": 41, "open_tree": 428, "move_mount": 429, "clone3": 435, "mount_setattr": 442},
+    "x86_64": {"pivot_root": 155, "seccomp": 317},
+    "aarch64": {"pivot_root": 41, "seccomp": 277},
 }[os.uname().machine]
+# Since Linux 5.1 calls have the same number everywhere.
+_SYSCALL_NUMBERS.update({"open_tree": 428, "move_mount": 429, "clone3": 435, "mount_setattr": 442})
 _AT_FDCWD = -100
 _AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
 _MOUNT_ATTR_IDMAP = 0x00100000
 _OPEN_TREE_CLONE = 1
+_SECCOMP_SET_FILTER, _FILTER_LISTENS = 1, 8
 _MOVE_MOUNT_F_EMPTY_PATH = 4
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -175,14 +176,17 @@ def drop_capabilities() -> None:
     _check(_libc.capset(header, bytes(24)), "capset")
 
 
-def install_seccomp(program: bytes) -> None:
-    """Install a classic BPF program (8 bytes an instruction) for this process and all it will start."""
+def install_seccomp(program: bytes, *, listens: bool) -> int:
+    """Install a classic BPF program (8 bytes an instruction) for this process and all it will start.
+
+    Answers with the descriptor that is told of calls (close-on-exec), or with -1 if it does not listen.
+    """
     buffer = ctypes.create_string_buffer(program, len(program))
     sock_fprog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
-    _check(
-        _libc.prctl(ctypes.c_int(PR_SET_SECCOMP), ctypes.c_ulong(SECCOMP_MODE_FILTER), sock_fprog, 0, 0),
-        "seccomp",
-    )
+    number, flags = ctypes.c_long(_SYSCALL_NUMBERS["seccomp"]), _FILTER_LISTENS if listens else 0
+    result = _libc.syscall(number, ctypes.c_uint(_SECCOMP_SET_FILTER), ctypes.c_uint(flags), sock_fprog)
+    descriptor = _check(result, "seccomp")
+    return descriptor if listens else -1
 
 
 def _own_tid_address() -> int:

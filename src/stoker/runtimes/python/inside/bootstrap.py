@@ -30,7 +30,13 @@ def main() -> None:
     # Only now that the path is right: the customer may bring a newer runtime client in the package, as on AWS.
     from awslambdaric.__main__ import main as run
 
-    run(["bootstrap.py", os.environ["_HANDLER"]])
+    try:
+        run(["bootstrap.py", os.environ["_HANDLER"]])
+    except SystemExit as error:
+        # On AWS the status of a function that left by sys.exit is never told.
+        if error.code is not None and not isinstance(error.code, int):
+            sys.stderr.write(f"{error.code}\n")
+        sys.exit(0)
 
 
 if __name__ == "__main__":

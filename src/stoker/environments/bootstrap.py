@@ -1,0 +1,50 @@
+"""The program of a custom runtime, looked up in the package and its layers; what cannot be started is told ahead.
+
+Source: reference, runtime side, 4.1; the texts are those of Go's `os/exec`, which AWS's platform is written in.
+"""
+
+import os
+import platform
+from pathlib import Path
+
+from stoker.environments.outcomes import NO_BOOTSTRAP, NoBootstrap
+
+# elf(5): e_ident[EI_MAG0..3], and e_machine of the processors that Stoker runs on, which are little-endian.
+_ELF, _MACHINE_AT = b"\x7fELF", 18
+_MACHINES = {"x86_64": 62, "aarch64": 183}
+_HEAD_BYTES = 256  # the kernel reads no longer a first line (execve(2))
+
+
+def find_bootstrap(task: Path, opt: Path | None, *, on_host: bool) -> tuple[str] | NoBootstrap:
+    """argv of what is to be started, in the package or else in a layer, or why there is nothing.
+
+    `on_host`: as the host calls it.
+    """
+    for directory, inside in ((task, "/var/task"), (opt, "/opt")):
+        if directory is None:
+            continue
+        bootstrap = directory / "bootstrap"
+        if os.access(bootstrap, os.X_OK) and bootstrap.is_file():
+            problem = _problem(bootstrap, {"/var/task": task, "/opt": opt})
+            if problem is not None:
+                return NoBootstrap("Runtime.InvalidEntrypoint", f"fork/exec {inside}/bootstrap: {problem}")
+            return (str(bootstrap) if on_host else f"{inside}/bootstrap",)
+    return NO_BOOTSTRAP
+
+
+def _problem(program: Path, places: dict[str, Path | None]) -> str | None:
+    """Why the kernel would not start it, as far as its first line tells; `places` are where its directories lie."""
+    with program.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head.startswith(_ELF):
+        is_ours = int.from_bytes(head[_MACHINE_AT : _MACHINE_AT + 2], "little") == _MACHINES.get(platform.machine())
+        return None if is_ours else "exec format error"
+    if not head.startswith(b"#!"):
+        return "exec format error"
+    interpreter = os.fsdecode(head[2:].split(b"\n")[0].strip(b" \t").split(b" ")[0].split(b"\t")[0])
+    for inside, place in places.items():
+        if interpreter.startswith(f"{inside}/"):
+            # A link may lead to where only the sandbox has something.
+            found = place is not None and os.path.lexists(place / interpreter.removeprefix(f"{inside}/"))
+            return None if found else "no such file or directory"
+    return None if Path(interpreter).exists() else "no such file or directory"

@@ -1,0 +1,54 @@
+"""Resource limits as `ulimit -a` tells them on AWS (reference: runtime side, 4), as far as the host's own let them."""
+
+from __future__ import annotations
+
+import resource
+
+_ENDLESS = resource.RLIM_INFINITY
+_CORE_BYTES = 10 * 1024 * 1024 * 1024
+
+
+def set_common() -> None:
+    """Those that are the same for all functions: the launcher's own, which every sandbox inherits."""
+    _set(resource.RLIMIT_MEMLOCK, 65536, 65536)
+    _set(resource.RLIMIT_STACK, 8 * 1024 * 1024, _ENDLESS)
+    # A core that would go to a program of the host's is none. Into a file goes what fits into /tmp.
+    core_bytes = 0 if _pipes_cores() else _CORE_BYTES
+    _set(resource.RLIMIT_CORE, core_bytes, core_bytes)
+    for kind in (
+        resource.RLIMIT_AS,
+        resource.RLIMIT_CPU,
+        resource.RLIMIT_DATA,
+        resource.RLIMIT_FSIZE,
+        resource.RLIMIT_RSS,
+    ):
+        _set(kind, _ENDLESS, _ENDLESS)
+
+
+def set_own(files_max: int, processes_max: int) -> None:
+    """Those that are the function's."""
+    _set(resource.RLIMIT_NOFILE, files_max, files_max)
+    _set(resource.RLIMIT_NPROC, processes_max, processes_max)
+
+
+def _set(kind: int, soft: int, hard: int) -> None:
+    present = resource.getrlimit(kind)[1]
+    try:
+        resource.setrlimit(kind, (soft, hard))
+    except (OSError, ValueError):  # only root may raise what is allowed at most
+        resource.setrlimit(kind, (_at_most(soft, present), _at_most(hard, present)))
+
+
+def _at_most(value: int, most: int) -> int:
+    if most == _ENDLESS:
+        return value
+    return most if value == _ENDLESS else min(value, most)
+
+
+def _pipes_cores() -> bool:
+    """core(5): whether they go to a program."""
+    try:
+        with open("/proc/sys/kernel/core_pattern") as file:  # noqa: PTH123
+            return file.read(1) == "|"
+    except OSError:
+        return True
