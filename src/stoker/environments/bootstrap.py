@@ -8,6 +8,7 @@ import platform
 from pathlib import Path
 
 from stoker.environments.outcomes import NO_BOOTSTRAP, NoBootstrap
+from stoker.runtimes.roots.tree import inside
 
 # elf(5): e_ident[EI_MAG0..3], and e_machine of the processors that Stoker runs on, which are little-endian.
 _ELF, _MACHINE_AT = b"\x7fELF", 18
@@ -15,24 +16,26 @@ _MACHINES = {"x86_64": 62, "aarch64": 183}
 _HEAD_BYTES = 256  # the kernel reads no longer a first line (execve(2))
 
 
-def find_bootstrap(task: Path, opt: Path | None, *, on_host: bool) -> tuple[str] | NoBootstrap:
+def find_bootstrap(
+    task: Path, opt: Path | None, *, root: Path | None = None, on_host: bool
+) -> tuple[str] | NoBootstrap:
     """argv of what is to be started, in the package or else in a layer, or why there is nothing.
 
-    `on_host`: as the host calls it.
+    `root` is the sandbox's root directory where that is not made of the host's. `on_host`: as the host calls it.
     """
-    for directory, inside in ((task, "/var/task"), (opt, "/opt")):
+    for directory, target in ((task, "/var/task"), (opt, "/opt")):
         if directory is None:
             continue
         bootstrap = directory / "bootstrap"
         if os.access(bootstrap, os.X_OK) and bootstrap.is_file():
-            problem = _problem(bootstrap, {"/var/task": task, "/opt": opt})
+            problem = _problem(bootstrap, {"/var/task": task, "/opt": opt}, root)
             if problem is not None:
-                return NoBootstrap("Runtime.InvalidEntrypoint", f"fork/exec {inside}/bootstrap: {problem}")
-            return (str(bootstrap) if on_host else f"{inside}/bootstrap",)
+                return NoBootstrap("Runtime.InvalidEntrypoint", f"fork/exec {target}/bootstrap: {problem}")
+            return (str(bootstrap) if on_host else f"{target}/bootstrap",)
     return NO_BOOTSTRAP
 
 
-def _problem(program: Path, places: dict[str, Path | None]) -> str | None:
+def _problem(program: Path, places: dict[str, Path | None], root: Path | None) -> str | None:
     """Why the kernel would not start it, as far as its first line tells; `places` are where its directories lie."""
     with program.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -42,9 +45,10 @@ def _problem(program: Path, places: dict[str, Path | None]) -> str | None:
     if not head.startswith(b"#!"):
         return "exec format error"
     interpreter = os.fsdecode(head[2:].split(b"\n")[0].strip(b" \t").split(b" ")[0].split(b"\t")[0])
-    for inside, place in places.items():
-        if interpreter.startswith(f"{inside}/"):
+    for target, place in places.items():
+        if interpreter.startswith(f"{target}/"):
             # A link may lead to where only the sandbox has something.
-            found = place is not None and os.path.lexists(place / interpreter.removeprefix(f"{inside}/"))
+            found = place is not None and os.path.lexists(place / interpreter.removeprefix(f"{target}/"))
             return None if found else "no such file or directory"
-    return None if Path(interpreter).exists() else "no such file or directory"
+    exists = Path(interpreter).exists() if root is None else inside(root, interpreter) is not None
+    return None if exists else "no such file or directory"

@@ -62,7 +62,9 @@ def plan_environment(
         network=network,
         directories=directories,
     )
-    argv = command_line(build, environment, on_host=on_host) or find_bootstrap(task, opt, on_host=on_host)
+    argv = command_line(build, environment, on_host=on_host) or find_bootstrap(
+        task, opt, root=build.root, on_host=on_host
+    )
     process, no_process = None, NO_BOOTSTRAP
     if isinstance(argv, NoBootstrap):
         no_process = argv
