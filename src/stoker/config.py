@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from stoker.limits import CONCURRENT_EXECUTIONS_DEFAULT, SCALE_OUT_ENVIRONMENTS_PER_10_S, Limits, limits_of
 
-Isolation = Literal["auto", "strict", "plain"]
+Isolation = Literal["auto", "namespaces", "plain"]
 NetworkMode = Literal["isolated", "internet"]
 
 

@@ -29,13 +29,13 @@ async def sandbox_maker(
     """The best isolation this host allows, or what the settings insist on. Raises StartError, SettingsError."""
     report = await asyncio.to_thread(examine)
     isolation = report.isolation if settings.isolation == "auto" else settings.isolation
-    if isolation == "strict" and report.isolation != "strict":
-        raise StartError(f"isolation 'strict' is not possible here: {report.reason}. See: stoker doctor")
+    if isolation == "namespaces" and report.isolation != "namespaces":
+        raise StartError(f"isolation 'namespaces' is not possible here: {report.reason}. See: stoker doctor")
     if isolation == "plain":
         if not is_loopback(settings.host):
             raise StartError(
                 f"isolation 'plain' protects nothing, so it is refused on {settings.host}: "
-                "listen on 127.0.0.1, or see what is missing for isolation 'strict' with: stoker doctor"
+                "listen on 127.0.0.1, or see what is missing for isolation 'namespaces' with: stoker doctor"
             )
         return PlainSandboxes(settings.data)
     ways_out = None

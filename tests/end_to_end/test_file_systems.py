@@ -66,9 +66,9 @@ def look():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def strict() -> None:
-    if (report := examine()).isolation != "strict":
-        pytest.skip(f"needs strict isolation: {report.reason}")
+def namespaces() -> None:
+    if (report := examine()).isolation != "namespaces":
+        pytest.skip(f"needs isolation by namespaces: {report.reason}")
 
 
 @dataclass(frozen=True, slots=True)

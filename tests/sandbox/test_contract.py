@@ -21,14 +21,14 @@ TICK = "while true; do echo tick; sleep 0.02; done"
 SLEEP = "echo started; exec sleep 100"
 
 
-@pytest.fixture(params=["strict", "plain"])
+@pytest.fixture(params=["namespaces", "plain"])
 async def maker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SandboxMaker]:
-    if request.param == "strict" and (report := examine()).isolation != "strict":
-        pytest.skip(f"needs strict isolation: {report.reason}")
+    if request.param == "namespaces" and (report := examine()).isolation != "namespaces":
+        pytest.skip(f"needs isolation by namespaces: {report.reason}")
     data = tmp_path / "data"
     data.mkdir(exist_ok=True)
-    strict = NamespaceSandboxes(data, data / "code", limits=Limits())
-    async with PlainSandboxes(data) if request.param == "plain" else strict as maker:
+    namespaces = NamespaceSandboxes(data, data / "code", limits=Limits())
+    async with PlainSandboxes(data) if request.param == "plain" else namespaces as maker:
         yield maker
 
 

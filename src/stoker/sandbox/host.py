@@ -62,7 +62,7 @@ class HostReport:
     kernel: str
     machine: str
     is_root: bool
-    isolation: Literal["strict", "plain"]
+    isolation: Literal["namespaces", "plain"]
     reason: str
     namespaces: tuple[NamespaceSupport, ...]
     control_groups: ControlGroupSupport
@@ -88,7 +88,7 @@ def examine() -> HostReport:
         kernel=platform.release(),
         machine=platform.machine(),
         is_root=is_root,
-        isolation="plain" if missing else "strict",
+        isolation="plain" if missing else "namespaces",
         reason=_reason(missing, is_root),
         namespaces=tuple(_namespace(kind, tried, is_root) for kind in NAMESPACE_KINDS),
         control_groups=groups,

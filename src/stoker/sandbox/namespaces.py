@@ -66,7 +66,7 @@ class Kind:
 class NamespaceSandboxes:
     """Makes them, with one launcher for each runtime: started on first need, replaced when it ended."""
 
-    isolation = "strict"
+    isolation = "namespaces"
 
     def __init__(
         self,
