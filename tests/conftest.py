@@ -113,10 +113,17 @@ def start_node(tmp_path: Path) -> Iterator[Callable[..., tuple[NodeProcess, Node
         process.stop()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help = "isolation of the node that most tests share, such as gvisor"
+    parser.addoption("--isolation", default="auto", help=help)
+
+
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Node]:
     """The node that most tests share."""
-    process = NodeProcess(tmp_path_factory.mktemp("platform") / "data")
+    runsc = {"STOKER_RUNSC": os.environ["STOKER_RUNSC"]} if "STOKER_RUNSC" in os.environ else {}
+    isolation = request.config.getoption("--isolation")
+    process = NodeProcess(tmp_path_factory.mktemp("platform") / "data", "--isolation", isolation, **runsc)
     node = process.wait_ready()
     yield node
     status = process.stop()

@@ -7,11 +7,35 @@ from pathlib import Path
 import pytest
 
 from stoker.config import Settings, default_runtimes_dir
+from stoker.limits import Limits
 from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.records import RuntimeBuild
-from stoker.sandbox.sandbox import RUNTIME, Exit, ProcessSpec, SandboxSpec
+from stoker.sandbox.gvisor import GvisorSandboxes, find_runsc
+from stoker.sandbox.host import examine
+from stoker.sandbox.namespaces import NamespaceSandboxes
+from stoker.sandbox.plain import PlainSandboxes
+from stoker.sandbox.sandbox import RUNTIME, Exit, ProcessSpec, SandboxMaker, SandboxSpec
 
 LIMIT_S = 10.0
+GVISOR = pytest.param("gvisor", marks=pytest.mark.gvisor)
+SANDBOXED = ["namespaces", GVISOR]
+ISOLATIONS = [*SANDBOXED, "plain"]
+
+
+def maker_of(isolation: str, data: Path) -> SandboxMaker:
+    """A maker of this kind, not yet entered. Skips the test where the host has it not, and says what is missing."""
+    if isolation == "plain":
+        return PlainSandboxes(data)
+    runsc = os.environ.get("STOKER_RUNSC", "")
+    report = examine(runsc)
+    if report.isolation != "namespaces":
+        pytest.skip(f"needs isolation by namespaces: {report.reason}")
+    if isolation == "namespaces":
+        return NamespaceSandboxes(data, data / "code", limits=Limits())
+    program = find_runsc(runsc)
+    if report.gvisor_lack or program is None:
+        pytest.skip(f"needs isolation by gVisor: {report.gvisor_lack}")
+    return GvisorSandboxes(program, data, data / "code", limits=Limits())
 
 
 @pytest.fixture(scope="session")

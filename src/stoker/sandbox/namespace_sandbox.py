@@ -79,6 +79,7 @@ class NamespaceSandbox:
         self._pid = pid
         self._pidfd = pidfd
         self.launcher = launcher
+        self._group.begins_with(pid)
         asyncio.get_running_loop().add_reader(pidfd, self._died)
 
     @property

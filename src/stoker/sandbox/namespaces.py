@@ -180,7 +180,7 @@ class NamespaceSandboxes:
         lease = await self._lease(network)
         slot = self._take_slot()
         name = f"{slot}-{next(self._numbers)}"
-        group = Cgroup(self._hierarchies, name, self._limits.processes_max)
+        group = self._group(name)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, writer = _pipe()
         writers = [writer]
@@ -211,6 +211,9 @@ class NamespaceSandboxes:
             await self._discard(sandbox)
             raise _as_sandbox_error(error) from error
         return sandbox
+
+    def _group(self, name: str) -> Cgroup:
+        return Cgroup(self._hierarchies, name, self._limits.processes_max)
 
     async def _lease(self, network: Network) -> Lease | None:
         if network.is_isolated:
@@ -309,6 +312,7 @@ class NamespaceSandboxes:
             "memory_mb": spec.memory_mb,
             "tmp_bytes": spec.tmp_mb * MB,
             "outside_uid": self._uid_first + slot,
+            "keeper_uid": None,
             "files_max": self._limits.file_descriptors_max,
             "processes_max": self._limits.processes_max,
             "start": order_to_start(first),
@@ -337,14 +341,17 @@ class NamespaceSandboxes:
                 "environment": {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API},
                 "preload": {"client": _CLIENT, "libraries": _LIBRARIES},
             }
-        nameservers = self._networks.declared.nameservers if self._networks is not None else ()
-        recipe = root_recipe(build, self._mountpoint, self._code, resolv_conf(nameservers))
-        recipe["steps"] += self._directories.steps
         launcher = await lp.LauncherProcess.start(
-            {"root": recipe, "is_privileged": self._is_privileged, "zygote": zygote}, self._launcher_ended
+            {"root": self._recipe(build), "is_privileged": self._is_privileged, "zygote": zygote}, self._launcher_ended
         )
         self._image_launchers.started(build, launcher)
         return launcher
+
+    def _recipe(self, build: RuntimeBuild) -> dict[str, Any]:
+        nameservers = self._networks.declared.nameservers if self._networks is not None else ()
+        recipe = root_recipe(build, self._mountpoint, self._code, resolv_conf(nameservers))
+        recipe["steps"] += self._directories.steps
+        return recipe
 
     async def _end_if_unused(self, build: RuntimeBuild) -> None:
         """End an image's launcher if nothing runs in it but sandboxes that wait."""
