@@ -93,12 +93,12 @@ def directory(parent: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+def shared(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[Shared]:
     parent = tmp_path_factory.mktemp("file-systems")
     memory = directory(Path("/dev/shm"))
     directories = {ON_DISK: directory(parent), IN_MEMORY: memory, PASSING: directory(parent)}
     table = json.dumps({arn: str(path) for arn, path in directories.items()})
-    process = NodeProcess(parent / "data", STOKER_FILE_SYSTEMS=table)
+    process = NodeProcess(parent / "data", STOKER_FILE_SYSTEMS=table, **isolation)
     node = process.wait_ready()
     yield Shared(node, process, node.client("lambda"), directories, made_vpc(node))
     assert process.stop() == 0

@@ -93,7 +93,7 @@ class Cgroup:
             peak = self._unified_peak_bytes(self._unified)
         else:
             return None
-        peak = max(peak - self._account.overhead_bytes, 0)
+        peak = max(peak - self._account.idle_bytes, 0)
         return -(-min(peak, self._memory_bytes) // MB)
 
     def watch_memory(self, on_exhausted: Callable[[], None]) -> None:

@@ -22,7 +22,8 @@ from stoker.sandbox.network.networks import Networks
 from stoker.sandbox.network.records import ISOLATED, Network
 from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxSpec
 
-# Measured with one process that sleeps: 17 MB, and the sentry's tables grow with what the function does.
+# gVisor's own memory: measured with one process that sleeps, and with room for what grows with what a function does.
+IDLE_MB = 16
 OVERHEAD_MB = 32
 # A process of the function's is up to two of the host's, besides gVisor's own.
 GVISOR_PROCESSES_MAX = 64
@@ -49,6 +50,7 @@ class GvisorMemory(MemoryAccount):
     """To the host, all memory of the sentry's processes is one file in memory, as /tmp is: shared memory, not cache."""
 
     overhead_bytes = OVERHEAD_MB * MB
+    idle_bytes = IDLE_MB * MB
 
     def __init__(self) -> None:
         self._tmp = Path()

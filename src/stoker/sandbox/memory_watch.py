@@ -22,7 +22,9 @@ class MemoryAccount:
     """What of the memory that is charged to a sandbox's group is its function's: all but /tmp and cache."""
 
     overhead_bytes = 0
-    """What a sandbox takes besides: neither the function's nor part of its limit."""
+    """What a sandbox may take besides, beyond the function's limit."""
+    idle_bytes = 0
+    """What of that it takes in any case."""
 
     def begins_with(self, pid: int) -> None:
         """The sandbox's first process is `pid`."""

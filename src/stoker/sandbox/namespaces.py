@@ -16,10 +16,10 @@ from typing import Any
 from stoker.limits import Limits
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox import cgroup_hierarchies as hierarchies
-from stoker.sandbox import launcher_process as lp
 from stoker.sandbox.cgroup import Cgroup
 from stoker.sandbox.file_systems import Directories, OpenedDirectories
 from stoker.sandbox.image_launchers import ImageLaunchers
+from stoker.sandbox.launcher_process import LauncherProcess
 from stoker.sandbox.namespace_sandbox import (
     AWS_ENDPOINT_PORT,
     RUNTIME_API,
@@ -91,7 +91,7 @@ class NamespaceSandboxes:
         self._is_privileged = os.geteuid() == 0
         self._directories = Directories(directories, is_privileged=self._is_privileged)
         self._hierarchies = hierarchies.NO_HIERARCHIES
-        self._launchers: dict[tuple[str, bool], asyncio.Task[lp.LauncherProcess]] = {}
+        self._launchers: dict[tuple[str, bool], asyncio.Task[LauncherProcess]] = {}
         self._sandboxes: set[NamespaceSandbox] = set()
         self._networks = networks
         self._lease_numbers: dict[str, int] = {}
@@ -176,7 +176,7 @@ class NamespaceSandboxes:
         except OSError as error:
             raise _as_sandbox_error(error) from error
 
-    async def _made_blank(self, launcher: lp.LauncherProcess, network: Network) -> NamespaceSandbox:
+    async def _made_blank(self, launcher: LauncherProcess, network: Network) -> NamespaceSandbox:
         lease = await self._lease(network)
         slot = self._take_slot()
         name = f"{slot}-{next(self._numbers)}"
@@ -318,7 +318,7 @@ class NamespaceSandboxes:
             "start": order_to_start(first),
         }
 
-    async def _launcher(self, build: RuntimeBuild, fork: bool) -> lp.LauncherProcess:
+    async def _launcher(self, build: RuntimeBuild, fork: bool) -> LauncherProcess:
         key = (build.name, fork)
         former = self._launchers.get(key)
         if former is not None and not _has_ended(former):
@@ -330,8 +330,8 @@ class NamespaceSandboxes:
         return await asyncio.shield(task)
 
     async def _start_launcher(
-        self, build: RuntimeBuild, fork: bool, former: asyncio.Task[lp.LauncherProcess] | None
-    ) -> lp.LauncherProcess:
+        self, build: RuntimeBuild, fork: bool, former: asyncio.Task[LauncherProcess] | None
+    ) -> LauncherProcess:
         if former is not None and former.exception() is None:
             await former.result().close()
         zygote = None
@@ -341,7 +341,7 @@ class NamespaceSandboxes:
                 "environment": {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API},
                 "preload": {"client": _CLIENT, "libraries": _LIBRARIES},
             }
-        launcher = await lp.LauncherProcess.start(
+        launcher = await LauncherProcess.start(
             {"root": self._recipe(build), "is_privileged": self._is_privileged, "zygote": zygote}, self._launcher_ended
         )
         self._image_launchers.started(build, launcher)
@@ -371,14 +371,14 @@ class NamespaceSandboxes:
                 await self._discard(blank)
         await launcher.close()
 
-    def _launcher_ended(self, launcher: lp.LauncherProcess) -> None:
+    def _launcher_ended(self, launcher: LauncherProcess) -> None:
         """The kernel ends a dead launcher's sandboxes, but not frozen ones (cgroup v1): see to all of them."""
         for sandbox in self._sandboxes:
             if sandbox.launcher is launcher:
                 sandbox.kill()
 
 
-def _has_ended(task: asyncio.Task[lp.LauncherProcess]) -> bool:
+def _has_ended(task: asyncio.Task[LauncherProcess]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None or not task.result().is_alive)
 
 

@@ -116,7 +116,7 @@ def _complete(order: dict[str, Any], directories: list[int], is_privileged: bool
     step = ""
     try:
         step = "6. the function's directories"
-        kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"])
+        kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"], order["keeper_uid"])
         _mount_function(order, is_privileged)
         resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
         if order["keeper_uid"] is not None:
