@@ -37,6 +37,7 @@ _FLAGS = (
     "--host-uds=none",
     f"--log={_LOG}",
 )
+_CAPABILITY_SETS = ("PermittedCaps", "InheritableCaps", "EffectiveCaps", "BoundingCaps", "AmbientCaps")
 _STOPPED = signal.SIGKILL  # how processes end whose sentry ended
 
 
@@ -70,7 +71,7 @@ def _write(path: str, data: bytes, mode: int) -> None:
 def _bundle(order: dict[str, Any]) -> dict[str, Any]:
     """The container as the OCI's runtime specification describes one. Its only process sleeps; others come by call."""
     writable = ["/tmp", *(mounted["target"] for mounted in order["file_systems"])]  # noqa: S108
-    mounts = [{"destination": path, "source": path, "type": "bind", "options": ["rw"]} for path in writable]
+    mounts = [{"destination": path, "source": path, "type": "bind", "options": ["rw", "nosuid", "nodev"]} for path in writable]
     limits = (("RLIMIT_NOFILE", order["files_max"]), ("RLIMIT_NPROC", order["processes_max"]), ("RLIMIT_CORE", 0))
     process = {
         "args": [_PAUSE],
@@ -204,6 +205,7 @@ class Guests(Processes):
                     "KUID": self._user[0],
                     "KGID": self._user[1],
                     "NoNewPrivileges": True,
+                    "Capabilities": dict.fromkeys(_CAPABILITY_SETS, 0),
                     "GuestFDs": [0, 1, 2, TELEMETRY_DESCRIPTOR],
                 },
                 [null, output, output, output],
