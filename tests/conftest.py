@@ -102,6 +102,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--isolation", default="auto", help="isolation of the nodes that tests start, such as gvisor")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--isolation") == "gvisor":
+        for item in items:
+            if (marker := item.get_closest_marker("namespaces_only")) is not None:
+                item.add_marker(pytest.mark.skip(reason=f"with gVisor {marker.args[0]}"))
+
+
 @pytest.fixture(scope="session")
 def isolation(request: pytest.FixtureRequest) -> dict[str, str]:
     """The variables that give a node the isolation that was asked for."""

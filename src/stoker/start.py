@@ -12,7 +12,7 @@ from stoker.config import Settings, is_loopback
 from stoker.sandbox.file_systems import check_mappable
 from stoker.sandbox.gvisor import GvisorSandboxes, find_runsc
 from stoker.sandbox.host import examine
-from stoker.sandbox.isolations import IsolationError, MakerContext, provided
+from stoker.sandbox.isolations import IsolationError, MakerContext, provided_maker
 from stoker.sandbox.namespaces import NamespaceSandboxes
 from stoker.sandbox.network.host_support import network_lack
 from stoker.sandbox.network.networks import Networks, node_id_of
@@ -52,7 +52,7 @@ async def sandbox_maker(
     )
     if isolation == "microvm":
         try:
-            return provided(isolation, context)
+            return provided_maker(isolation, context)
         except IsolationError as error:
             raise StartError(str(error)) from None
     if os.geteuid() == 0:

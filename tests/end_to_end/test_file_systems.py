@@ -137,6 +137,7 @@ def test_functions_share_a_directory_that_outlives_their_environments(shared: Sh
     assert looked == {"owner": 993, "me": 993, "names": ["shared"], "base": 0o755}
 
 
+@pytest.mark.namespaces_only("locks hold within an environment only (docs/isolation.md)")
 def test_environments_that_are_different_users_of_the_host_lock_each_other_out(shared: Shared, deploy: Deploy) -> None:
     name = deploy(None, FILES, Timeout=20, **shared.configuration(ON_DISK))
     callers, times = 3, 20
@@ -150,6 +151,7 @@ def test_environments_that_are_different_users_of_the_host_lock_each_other_out(s
         assert len(users) == callers
 
 
+@pytest.mark.namespaces_only("locks hold within an environment only (docs/isolation.md)")
 def test_a_lock_of_the_host_counts_inside(shared: Shared, deploy: Deploy) -> None:
     name = deploy(None, FILES, **shared.configuration(ON_DISK))
     file = shared.directories[ON_DISK] / "locked"

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +13,35 @@ from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.gvisor import GvisorSandboxes, find_runsc
 from stoker.sandbox.host import examine
+from stoker.sandbox.isolations import MakerContext, provided_maker
 from stoker.sandbox.namespaces import NamespaceSandboxes
 from stoker.sandbox.plain import PlainSandboxes
 from stoker.sandbox.sandbox import RUNTIME, Exit, ProcessSpec, SandboxMaker, SandboxSpec
 
 LIMIT_S = 10.0
-GVISOR = pytest.param("gvisor", marks=pytest.mark.gvisor)
-SANDBOXED = ["namespaces", GVISOR]
+SANDBOXED = ["namespaces", pytest.param("gvisor", marks=pytest.mark.gvisor)]
 ISOLATIONS = [*SANDBOXED, "plain"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`kind` is each of the module's ISOLATIONS, or the one that the option names (docs/isolation.md)."""
+    if "kind" in metafunc.fixturenames:
+        asked = metafunc.config.getoption("--isolation")
+        metafunc.parametrize("kind", metafunc.module.ISOLATIONS if asked == "auto" else [asked])
+
+
+@pytest.fixture
+async def maker(kind: str, tmp_path: Path) -> AsyncIterator[SandboxMaker]:
+    async with maker_of(kind, tmp_path / "data") as maker:
+        yield maker
 
 
 def maker_of(isolation: str, data: Path) -> SandboxMaker:
     """A maker of this kind, not yet entered. Skips the test where the host has it not, and says what is missing."""
     if isolation == "plain":
         return PlainSandboxes(data)
+    if isolation == "microvm":
+        return provided_maker(isolation, MakerContext(data, data / "code", Limits(), None, ()))
     runsc = os.environ.get("STOKER_RUNSC", "")
     report = examine(runsc)
     if report.isolation != "namespaces":

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,16 +10,11 @@ import pytest
 
 from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, SandboxError, SandboxMaker, SandboxSpec
 
-from .conftest import ISOLATIONS, LIMIT_S, Exits, maker_of, printed, shell
+from .conftest import ISOLATIONS as ISOLATIONS
+from .conftest import LIMIT_S, Exits, maker_of, printed, shell
 
 TICK = "while true; do echo tick; sleep 0.02; done"
 SLEEP = "echo started; exec sleep 100"
-
-
-@pytest.fixture(params=ISOLATIONS)
-async def maker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SandboxMaker]:
-    async with maker_of(request.param, tmp_path / "data") as maker:
-        yield maker
 
 
 @pytest.fixture
@@ -123,11 +117,10 @@ async def test_a_kill_ends_it_even_twice_and_even_frozen(
         sandbox.start(shell(SLEEP, "late"))
 
 
-@pytest.mark.parametrize("isolation", ISOLATIONS)
 async def test_leaving_the_maker_ends_what_still_runs(
-    isolation: str, tmp_path: Path, spec: SandboxSpec, exits: Exits
+    kind: str, tmp_path: Path, spec: SandboxSpec, exits: Exits
 ) -> None:
-    maker = maker_of(isolation, tmp_path / "data")
+    maker = maker_of(kind, tmp_path / "data")
     async with asyncio.timeout(LIMIT_S), maker:
         sandbox = await maker.make(spec, shell(SLEEP), exits)
         await printed(sandbox.output, "started")

@@ -1,32 +1,21 @@
-"""The part of the contract that a mere process cannot honour: limits, walls, sockets of its own, and leaving nothing."""
+"""The part of the contract that a mere process cannot honour: limits, walls, sockets, and leaving nothing behind."""
 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stoker.limits import Limits
-from stoker.sandbox.cgroup_hierarchies import find_hierarchies
 from stoker.sandbox.sandbox import RUNTIME, Exit, SandboxMaker, SandboxSpec
+from tests.end_to_end.footprint import sandbox_groups
 
-from .conftest import LIMIT_S, SANDBOXED, Exits, maker_of, printed, shell
+from .conftest import LIMIT_S, SANDBOXED, Exits, printed, shell
 
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: limits memory and looks at control groups"),
-    pytest.mark.parametrize("isolation", SANDBOXED),
-]
-# A sandbox of gVisor's boots a kernel of its own first.
-ENDS_WITHIN_S = LIMIT_S
-
-
-@pytest.fixture
-async def maker(isolation: str, tmp_path: Path) -> AsyncIterator[SandboxMaker]:
-    async with maker_of(isolation, tmp_path / "data") as maker:
-        yield maker
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: limits memory and looks at control groups")
+ISOLATIONS = SANDBOXED
 
 
 @pytest.fixture
@@ -167,21 +156,21 @@ async def _printed_so_far(output: int) -> str:
 
 
 async def test_nothing_is_left_of_a_sandbox(
-    maker: SandboxMaker, spec: SandboxSpec, exits: Exits, tmp_path: Path
+    kind: str, maker: SandboxMaker, spec: SandboxSpec, exits: Exits, tmp_path: Path
 ) -> None:
     """Not even of one whose processes do what they can to stay."""
     script = "trap '' TERM HUP; (setsid sleep 100 &); (setsid sleep 100 &); echo started; sleep 100"
     sandbox = await maker.make(spec, shell(script), exits)
     await printed(sandbox.output, "started")
-    groups = [path for root in find_hierarchies(maker._group_name).roots for path in root.glob(sandbox.name)]
+    groups = sandbox_groups(tmp_path / "data")
     members = {int(pid) for group in groups for pid in (group / "cgroup.procs").read_text().split()}
-    assert members
+    assert members or kind == "microvm"  # what holds those is the maker's business
     sandbox.kill()
-    async with asyncio.timeout(ENDS_WITHIN_S):
+    async with asyncio.timeout(LIMIT_S):
         await sandbox.wait_closed()
     assert not [group for group in groups if group.exists()]
     assert not [pid for pid in members if Path(f"/proc/{pid}").exists()]
     mounts = Path("/proc/self/mountinfo").read_text()
     assert str(tmp_path) not in mounts
     assert "stoker" not in mounts
-    assert [path.name for path in (tmp_path / "data" / "run").rglob("*")] == ["root"]
+    assert not [path for path in (tmp_path / "data" / "run").rglob("*") if path.is_file()]

@@ -36,7 +36,7 @@ class MakerContext:
 Factory = Callable[[MakerContext], SandboxMaker]
 
 
-def provided(name: str, context: MakerContext) -> SandboxMaker:
+def provided_maker(name: str, context: MakerContext) -> SandboxMaker:
     """The maker that an installed package provides for the isolation `name`. Raises IsolationError."""
     found = entry_points(group=ENTRY_POINTS, name=name)
     if not found:

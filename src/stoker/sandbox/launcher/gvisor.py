@@ -71,7 +71,9 @@ def _write(path: str, data: bytes, mode: int) -> None:
 def _bundle(order: dict[str, Any]) -> dict[str, Any]:
     """The container as the OCI's runtime specification describes one. Its only process sleeps; others come by call."""
     writable = ["/tmp", *(mounted["target"] for mounted in order["file_systems"])]  # noqa: S108
-    mounts = [{"destination": path, "source": path, "type": "bind", "options": ["rw", "nosuid", "nodev"]} for path in writable]
+    mounts = [
+        {"destination": path, "source": path, "type": "bind", "options": ["rw", "nosuid", "nodev"]} for path in writable
+    ]
     limits = (("RLIMIT_NOFILE", order["files_max"]), ("RLIMIT_NPROC", order["processes_max"]), ("RLIMIT_CORE", 0))
     process = {
         "args": [_PAUSE],
