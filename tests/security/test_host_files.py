@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .conftest import RUNTIME, Answer, Invoke, Neighbour
 
 Attack = Callable[..., Answer]

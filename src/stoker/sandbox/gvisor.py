@@ -4,6 +4,7 @@ They are made as those of namespaces are; then process 1 starts `runsc` in them 
 the node's side stands here: no zygotes, gVisor's own user, and what of a sandbox's memory is the function's.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ from stoker.sandbox.namespaces import HOSTNAME, UIDS_PER_NODE, NamespaceSandboxe
 from stoker.sandbox.network.networks import Networks
 from stoker.sandbox.network.records import ISOLATED, Network
 from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxSpec
+
+log = logging.getLogger("stoker.sandbox")
 
 # gVisor's own memory: measured with one process that sleeps, and with room for what grows with what a function does.
 IDLE_MB = 16
@@ -88,6 +91,12 @@ class GvisorSandboxes(NamespaceSandboxes):
         """`runsc`: gVisor's program; the rest as for namespaces."""
         super().__init__(data, code, networks, limits=limits, directories=directories)
         self._runsc = runsc
+
+    async def __aenter__(self) -> "GvisorSandboxes":
+        await super().__aenter__()
+        if self._directories.are_lent:
+            log.warning("isolation gvisor: functions share files, but their locks hold within one environment only")
+        return self
 
     async def prepare(self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED) -> None:
         """A zygote's children would run on the host's kernel: every interpreter is a fresh one."""
