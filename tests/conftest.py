@@ -98,13 +98,31 @@ def _without_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("STOKER_", "AWS_"))}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--isolation", default="auto", help="isolation of the nodes that tests start, such as gvisor")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--isolation") == "gvisor":
+        for item in items:
+            if (marker := item.get_closest_marker("namespaces_only")) is not None:
+                item.add_marker(pytest.mark.skip(reason=f"with gVisor {marker.args[0]}"))
+
+
+@pytest.fixture(scope="session")
+def isolation(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The variables that give a node the isolation that was asked for."""
+    kept = {name: os.environ[name] for name in ("STOKER_RUNSC",) if name in os.environ}
+    return {"STOKER_ISOLATION": request.config.getoption("--isolation"), **kept}
+
+
 @pytest.fixture
-def start_node(tmp_path: Path) -> Iterator[Callable[..., tuple[NodeProcess, Node]]]:
+def start_node(tmp_path: Path, isolation: dict[str, str]) -> Iterator[Callable[..., tuple[NodeProcess, Node]]]:
     """Starts a node of the test's own; `data` may be that of a former one."""
     started: list[NodeProcess] = []
 
     def start(*arguments: str, data: Path | None = None, **environment: str) -> tuple[NodeProcess, Node]:
-        process = NodeProcess(data or tmp_path / f"data{len(started)}", *arguments, **environment)
+        process = NodeProcess(data or tmp_path / f"data{len(started)}", *arguments, **(isolation | environment))
         started.append(process)
         return process, process.wait_ready()
 
@@ -114,9 +132,9 @@ def start_node(tmp_path: Path) -> Iterator[Callable[..., tuple[NodeProcess, Node
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def platform(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[Node]:
     """The node that most tests share."""
-    process = NodeProcess(tmp_path_factory.mktemp("platform") / "data")
+    process = NodeProcess(tmp_path_factory.mktemp("platform") / "data", **isolation)
     node = process.wait_ready()
     yield node
     status = process.stop()

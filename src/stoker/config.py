@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from stoker.limits import CONCURRENT_EXECUTIONS_DEFAULT, SCALE_OUT_ENVIRONMENTS_PER_10_S, Limits, limits_of
 
-Isolation = Literal["auto", "strict", "plain"]
+Isolation = Literal["auto", "namespaces", "gvisor", "microvm", "plain"]
 NetworkMode = Literal["isolated", "internet"]
 
 
@@ -44,6 +44,7 @@ class Settings:
     runtime_roots: Mapping[str, str] = field(default_factory=dict)
     debian_mirror: str = ""
     isolation: Isolation = "auto"
+    runsc: str = ""
     fresh: bool = False
     account_id: str = "000000000000"
     region: str = "us-east-1"

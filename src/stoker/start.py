@@ -10,7 +10,9 @@ from pathlib import Path
 
 from stoker.config import Settings, is_loopback
 from stoker.sandbox.file_systems import check_mappable
+from stoker.sandbox.gvisor import GvisorSandboxes, find_runsc
 from stoker.sandbox.host import examine
+from stoker.sandbox.isolations import IsolationError, MakerContext, provided_maker
 from stoker.sandbox.namespaces import NamespaceSandboxes
 from stoker.sandbox.network.host_support import network_lack
 from stoker.sandbox.network.networks import Networks, node_id_of
@@ -27,15 +29,17 @@ async def sandbox_maker(
     settings: Settings, networks: DeclaredNetworks, file_systems: Mapping[str, Path]
 ) -> SandboxMaker:
     """The best isolation this host allows, or what the settings insist on. Raises StartError, SettingsError."""
-    report = await asyncio.to_thread(examine)
+    report = await asyncio.to_thread(examine, settings.runsc)
     isolation = report.isolation if settings.isolation == "auto" else settings.isolation
-    if isolation == "strict" and report.isolation != "strict":
-        raise StartError(f"isolation 'strict' is not possible here: {report.reason}. See: stoker doctor")
+    if isolation == "namespaces" and report.isolation != "namespaces":
+        raise StartError(f"isolation 'namespaces' is not possible here: {report.reason}. See: stoker doctor")
+    if isolation == "gvisor" and report.gvisor_lack:
+        raise StartError(f"isolation 'gvisor' is not possible here: {report.gvisor_lack}. See: stoker doctor")
     if isolation == "plain":
         if not is_loopback(settings.host):
             raise StartError(
                 f"isolation 'plain' protects nothing, so it is refused on {settings.host}: "
-                "listen on 127.0.0.1, or see what is missing for isolation 'strict' with: stoker doctor"
+                "listen on 127.0.0.1, or see what is missing for isolation 'namespaces' with: stoker doctor"
             )
         return PlainSandboxes(settings.data)
     ways_out = None
@@ -43,14 +47,29 @@ async def sandbox_maker(
         if (lack := await asyncio.to_thread(network_lack)) is not None:
             raise StartError(f"network 'internet' and subnets are not possible here: {lack.what}. {lack.remedy}")
         ways_out = Networks(settings, networks, node_id_of(settings.data))
-    directories = sorted(set(file_systems.values()))
+    context = MakerContext(
+        settings.data, settings.data / "code", settings.limits, ways_out, tuple(sorted(set(file_systems.values())))
+    )
+    if isolation == "microvm":
+        try:
+            return provided_maker(isolation, context)
+        except IsolationError as error:
+            raise StartError(str(error)) from None
     if os.geteuid() == 0:
-        await asyncio.to_thread(check_mappable, directories)
+        await asyncio.to_thread(check_mappable, context.directories)
     _allow(resource.RLIMIT_NOFILE, "file_descriptors_max", settings.limits.file_descriptors_max)
     _allow(resource.RLIMIT_NPROC, "processes_max", settings.limits.processes_max)
-    return NamespaceSandboxes(
-        settings.data, settings.data / "code", ways_out, limits=settings.limits, directories=directories
-    )
+    return _own_maker(isolation, settings.runsc, context)
+
+
+def _own_maker(isolation: str, runsc: str, context: MakerContext) -> SandboxMaker:
+    where = context.data, context.code, context.networks
+    if isolation == "namespaces":
+        return NamespaceSandboxes(*where, limits=context.limits, directories=context.directories)
+    program = find_runsc(runsc)
+    if program is None:  # it was there a moment ago
+        raise StartError("isolation 'gvisor' needs gVisor's program runsc. See: stoker doctor")
+    return GvisorSandboxes(program, *where, limits=context.limits, directories=context.directories)
 
 
 def _allow(kind: int, name: str, wanted: int) -> None:

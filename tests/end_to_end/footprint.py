@@ -90,12 +90,14 @@ def children(pid: int) -> list[int]:
 def first_processes(pid: int) -> list[int]:
     """The first process of each sandbox below the node `pid` that has a runtime in it.
 
-    It is number 1 in a process namespace of its own. A sandbox that was only made ahead has nothing else in it.
+    It is number 1 in a process namespace of its own, in which there may be more of them (gVisor's). A sandbox that was
+    only made ahead has nothing else in it.
     """
+    inside = len(_numbers(pid)) + 1
     return [
         member
         for member in descendants(pid)
-        if len(numbers := _numbers(member)) > 1 and numbers[-1] == 1 and children(member)
+        if len(numbers := _numbers(member)) == inside and numbers[-1] == 1 and children(member)
     ]
 
 

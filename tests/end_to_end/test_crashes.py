@@ -202,6 +202,7 @@ def busy_node(start_node: StartNode) -> Node:
     return node
 
 
+@pytest.mark.namespaces_only("there are no zygotes")
 def test_a_killed_zygote_is_replaced_and_nothing_of_it_stays(busy_node: Node, calls: ThreadPoolExecutor) -> None:
     node = busy_node
     client = node.client("lambda")

@@ -66,9 +66,9 @@ def look():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def strict() -> None:
-    if (report := examine()).isolation != "strict":
-        pytest.skip(f"needs strict isolation: {report.reason}")
+def namespaces() -> None:
+    if (report := examine()).isolation != "namespaces":
+        pytest.skip(f"needs isolation by namespaces: {report.reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ def directory(parent: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+def shared(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[Shared]:
     parent = tmp_path_factory.mktemp("file-systems")
     memory = directory(Path("/dev/shm"))
     directories = {ON_DISK: directory(parent), IN_MEMORY: memory, PASSING: directory(parent)}
     table = json.dumps({arn: str(path) for arn, path in directories.items()})
-    process = NodeProcess(parent / "data", STOKER_FILE_SYSTEMS=table)
+    process = NodeProcess(parent / "data", STOKER_FILE_SYSTEMS=table, **isolation)
     node = process.wait_ready()
     yield Shared(node, process, node.client("lambda"), directories, made_vpc(node))
     assert process.stop() == 0
@@ -137,6 +137,7 @@ def test_functions_share_a_directory_that_outlives_their_environments(shared: Sh
     assert looked == {"owner": 993, "me": 993, "names": ["shared"], "base": 0o755}
 
 
+@pytest.mark.namespaces_only("locks hold within an environment only (docs/isolation.md)")
 def test_environments_that_are_different_users_of_the_host_lock_each_other_out(shared: Shared, deploy: Deploy) -> None:
     name = deploy(None, FILES, Timeout=20, **shared.configuration(ON_DISK))
     callers, times = 3, 20
@@ -150,6 +151,7 @@ def test_environments_that_are_different_users_of_the_host_lock_each_other_out(s
         assert len(users) == callers
 
 
+@pytest.mark.namespaces_only("locks hold within an environment only (docs/isolation.md)")
 def test_a_lock_of_the_host_counts_inside(shared: Shared, deploy: Deploy) -> None:
     name = deploy(None, FILES, **shared.configuration(ON_DISK))
     file = shared.directories[ON_DISK] / "locked"

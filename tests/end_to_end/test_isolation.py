@@ -98,10 +98,10 @@ def test_plain_isolation_says_so_aloud(start_node: Callable[..., tuple[NodeProce
     assert "WARNING stoker: isolation is PLAIN: functions run as mere processes" in process.log.read_text()
 
 
-def test_strict_isolation_has_no_warning(platform: Node) -> None:
+def test_isolation_by_namespaces_has_no_warning(platform: Node) -> None:
     with urllib.request.urlopen(f"{platform.endpoint}/_stoker/health", timeout=10) as response:
         health = json.load(response)
-    assert health["isolation"] == "strict"
+    assert health["isolation"] == "namespaces"
     assert "warning" not in health
 
 
@@ -123,7 +123,7 @@ def test_plain_isolation_is_refused_where_others_can_reach_it(tmp_path: Path) ->
     assert refused.returncode == 1
     assert refused.stderr == (
         "stoker: isolation 'plain' protects nothing, so it is refused on 0.0.0.0: listen on 127.0.0.1, or see what is "
-        "missing for isolation 'strict' with: stoker doctor\n"
+        "missing for isolation 'namespaces' with: stoker doctor\n"
     )
 
 

@@ -68,7 +68,7 @@ def test_a_node_stream_that_breaks_is_a_function_error(lambda_client: Any, deplo
 
 
 def test_a_custom_runtime_in_shell_answers(lambda_client: Any, deploy: Deploy) -> None:
-    name = deploy(None, folder("echo_shell"), "provided.al2023", "any.thing")
+    name = deploy(None, folder("echo_shell"), "provided.al2023", "any.thing", MemorySize=1769, Timeout=10)
     for event in ({"number": 1}, ["a", "ü"], "text"):
         assert invoke(lambda_client, name, event).value == event
 

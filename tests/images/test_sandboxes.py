@@ -28,8 +28,8 @@ LIMIT_S = 20.0
 
 @pytest.fixture
 def spec(tmp_path: Path, bash: Layer) -> SandboxSpec:
-    if (report := examine()).isolation != "strict":
-        pytest.skip(f"needs strict isolation: {report.reason}")
+    if (report := examine()).isolation != "namespaces":
+        pytest.skip(f"needs isolation by namespaces: {report.reason}")
     archive = io.BytesIO(zlib.decompress(bash.blob, wbits=31))
     unpack_layer(archive, bash.diff_id.removeprefix("sha256:"), tmp_path / "layer", 1 << 30, Stop(), is_gzip=False)
     build_root(tmp_path / "root", [tmp_path / "layer"])

@@ -1,35 +1,20 @@
-"""The contract of `sandbox.py`, held to by both kinds of isolation."""
+"""The contract of `sandbox.py`, held to by every kind of isolation."""
 
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stoker.limits import Limits
-from stoker.sandbox.host import examine
-from stoker.sandbox.namespaces import NamespaceSandboxes
-from stoker.sandbox.plain import PlainSandboxes
 from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, SandboxError, SandboxMaker, SandboxSpec
 
-from .conftest import LIMIT_S, Exits, printed, shell
+from .conftest import ISOLATIONS as ISOLATIONS
+from .conftest import LIMIT_S, Exits, maker_of, printed, shell
 
 TICK = "while true; do echo tick; sleep 0.02; done"
 SLEEP = "echo started; exec sleep 100"
-
-
-@pytest.fixture(params=["strict", "plain"])
-async def maker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SandboxMaker]:
-    if request.param == "strict" and (report := examine()).isolation != "strict":
-        pytest.skip(f"needs strict isolation: {report.reason}")
-    data = tmp_path / "data"
-    data.mkdir(exist_ok=True)
-    strict = NamespaceSandboxes(data, data / "code", limits=Limits())
-    async with PlainSandboxes(data) if request.param == "plain" else strict as maker:
-        yield maker
 
 
 @pytest.fixture
@@ -132,14 +117,15 @@ async def test_a_kill_ends_it_even_twice_and_even_frozen(
         sandbox.start(shell(SLEEP, "late"))
 
 
-async def test_leaving_the_maker_ends_what_still_runs(tmp_path: Path, spec: SandboxSpec, exits: Exits) -> None:
-    data = tmp_path / "data"
-    for maker in (PlainSandboxes(data), NamespaceSandboxes(data, data / "code", limits=Limits())):
-        async with asyncio.timeout(LIMIT_S), maker:
-            sandbox = await maker.make(spec, shell(SLEEP), exits)
-            await printed(sandbox.output, "started")
-        ends = [await exits.wait() for _ in range(exits.count)]
-        assert ends[-1].name == SANDBOX
+async def test_leaving_the_maker_ends_what_still_runs(
+    kind: str, tmp_path: Path, spec: SandboxSpec, exits: Exits
+) -> None:
+    maker = maker_of(kind, tmp_path / "data")
+    async with asyncio.timeout(LIMIT_S), maker:
+        sandbox = await maker.make(spec, shell(SLEEP), exits)
+        await printed(sandbox.output, "started")
+    ends = [await exits.wait() for _ in range(exits.count)]
+    assert ends[-1].name == SANDBOX
 
 
 async def test_the_runtime_api_socket_is_reached_from_inside(

@@ -30,9 +30,9 @@ needs_root = pytest.mark.skipif(not IS_PRIVILEGED, reason="needs root: others ha
 
 
 @pytest.fixture(autouse=True, scope="module")
-def strict() -> None:
-    if (report := examine()).isolation != "strict":
-        pytest.skip(f"needs strict isolation: {report.reason}")
+def namespaces() -> None:
+    if (report := examine()).isolation != "namespaces":
+        pytest.skip(f"needs isolation by namespaces: {report.reason}")
 
 
 @pytest.fixture

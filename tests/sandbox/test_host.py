@@ -17,7 +17,7 @@ def test_a_host_is_examined_within_two_seconds_and_the_report_is_json() -> None:
     began = time.monotonic()
     report = examine()
     assert time.monotonic() - began < 2
-    assert json.loads(json.dumps(report.as_json()))["isolation"] in ("strict", "plain")
+    assert json.loads(json.dumps(report.as_json()))["isolation"] in ("namespaces", "plain")
     assert {support.kind for support in report.namespaces} == set(host.NAMESPACE_KINDS)
     assert report.reason
 
@@ -102,9 +102,9 @@ def test_the_version_of_control_groups_follows_from_what_is_mounted(mountinfo: s
 
 
 @needs_root
-def test_root_on_a_modern_kernel_gets_strict_isolation() -> None:
+def test_root_on_a_modern_kernel_gets_namespaces() -> None:
     report = examine()
-    assert report.isolation == "strict"
+    assert report.isolation == "namespaces"
     assert all(support.privileged for support in report.namespaces if support.kind in host.NEEDED)
 
 

@@ -21,9 +21,9 @@ from .conftest import Exits, printed, shell
 
 
 @pytest.fixture(autouse=True, scope="module")
-def strict() -> None:
-    if (report := examine()).isolation != "strict":
-        pytest.skip(f"needs strict isolation: {report.reason}")
+def namespaces() -> None:
+    if (report := examine()).isolation != "namespaces":
+        pytest.skip(f"needs isolation by namespaces: {report.reason}")
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ async def test_what_a_killed_network_program_left_is_removed_and_its_sandboxes_e
         await maker.make(replace(spec, network=TO_INTERNET), shell("sleep 100"), exits)
         assert maker._networks is not None
         assert maker._networks._program is not None
-        os.kill(maker._networks._program.result()._process.pid, signal.SIGKILL)
+        os.kill(maker._networks._program.result().pid, signal.SIGKILL)
         assert (await exits.wait()).name
         assert world.traces()["tables"]
         world.serve(world.internet, INTERNET, 80)

@@ -35,7 +35,7 @@ TWO_BUSY = (
 
 @pytest.fixture
 async def sandboxes(tmp_path: Path) -> AsyncIterator[NamespaceSandboxes]:
-    needs_strict()
+    needs_namespaces()
     async with NamespaceSandboxes(tmp_path / "data", tmp_path / "data" / "code", limits=Limits()) as maker:
         yield maker
 
@@ -53,16 +53,16 @@ def one_core() -> Iterator[int]:
 
 @pytest.fixture
 async def on_one_core(tmp_path: Path, one_core: int) -> AsyncIterator[NamespaceSandboxes]:
-    needs_strict()
+    needs_namespaces()
     maker = NamespaceSandboxes(tmp_path / "data", tmp_path / "data" / "code", limits=Limits())
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     async with maker:
         yield maker
 
 
-def needs_strict() -> None:
-    if (report := examine()).isolation != "strict":
-        pytest.skip(f"needs strict isolation: {report.reason}")
+def needs_namespaces() -> None:
+    if (report := examine()).isolation != "namespaces":
+        pytest.skip(f"needs isolation by namespaces: {report.reason}")
 
 
 async def told(maker: SandboxMaker, spec: SandboxSpec, script: str) -> list[str]:

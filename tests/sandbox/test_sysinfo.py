@@ -29,8 +29,8 @@ def ask(address=None):
 
 @pytest.fixture
 async def sandbox(tmp_path: Path, spec: SandboxSpec) -> AsyncIterator[Sandbox]:
-    if (report := examine()).isolation != "strict":
-        pytest.skip(f"needs strict isolation: {report.reason}")
+    if (report := examine()).isolation != "namespaces":
+        pytest.skip(f"needs isolation by namespaces: {report.reason}")
     async with NamespaceSandboxes(tmp_path / "data", tmp_path / "data" / "code", limits=Limits()) as maker:
         yield await maker.make(spec, shell("exec sleep 100"), Exits())
 

@@ -30,8 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = ""
     if os.geteuid() != 0:
         reason = "needs root: sandboxes with limits are what is tested"
-    elif (report := examine()).isolation != "strict":
-        reason = f"needs strict isolation: {report.reason}"
+    elif (report := examine()).isolation != "namespaces":
+        reason = f"needs isolation by namespaces: {report.reason}"
     for item in items:
         if reason and item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.skip(reason=reason))

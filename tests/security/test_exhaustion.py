@@ -21,6 +21,7 @@ def test_a_fork_bomb_ends_with_its_timeout(attack: Attack) -> None:
     answer.assert_platform_error("Sandbox.Timedout", "Task timed out after 3.00 seconds")
 
 
+@pytest.mark.namespaces_only("a thousand processes need more memory than this function has")
 def test_a_function_has_at_most_1024_processes(attack: Attack) -> None:
     value = attack("exhaustion.count_processes", {"at_most": 2000}, MemorySize=2048).value
     assert value["refusal"] == "EAGAIN"

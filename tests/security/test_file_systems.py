@@ -35,7 +35,7 @@ class Shared:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+def shared(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[Shared]:
     parent = tmp_path_factory.mktemp("shared")
     directories = {OUTER: parent / "outer", INNER: parent / "outer/inner", OTHER: parent / "other"}
     for directory in directories.values():
@@ -45,7 +45,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     (parent / "host").mkdir()
     (parent / "host/secret").write_text(SECRET)
     table = json.dumps({arn: str(path) for arn, path in directories.items()})
-    process = NodeProcess(parent / "data", STOKER_FILE_SYSTEMS=table)
+    process = NodeProcess(parent / "data", STOKER_FILE_SYSTEMS=table, **isolation)
     node = process.wait_ready()
     ec2 = node.client("ec2")
     vpc_id = ec2.create_vpc(CidrBlock="10.30.0.0/16")["Vpc"]["VpcId"]

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .conftest import RUNTIME, Answer, Invoke, Neighbour
 
 Attack = Callable[..., Answer]
@@ -114,6 +116,7 @@ def test_kernel_settings_cannot_be_written(attack: Attack) -> None:
     assert Path("/proc/sys/kernel/core_pattern").read_text() == before
 
 
+@pytest.mark.namespaces_only("the filter is gVisor's and stands around its kernel")
 def test_a_function_holds_no_right_and_can_get_none(attack: Attack) -> None:
     rights = attack("files.rights").value
     assert {key: int(rights[key], 16) for key in rights if key.startswith("Cap")} == dict.fromkeys(
@@ -134,6 +137,7 @@ def test_a_set_uid_program_of_its_own_runs_as_the_function_itself(attack: Attack
     assert attack("files.make_setuid_program").value != "0"
 
 
+@pytest.mark.namespaces_only("mounts are gVisor's own, and no program gains rights in any")
 def test_every_mount_refuses_set_uid_programs_and_all_but_tmp_are_read_only(attack: Attack) -> None:
     for line in attack("files.mounts").value:
         place, options = line.split()[4], line.split()[5].split(",")
@@ -143,6 +147,7 @@ def test_every_mount_refuses_set_uid_programs_and_all_but_tmp_are_read_only(atta
         assert "ro" in options or place in ("/tmp", "/proc"), line
 
 
+@pytest.mark.namespaces_only("mounts are gVisor's own, and so are devices")
 def test_devices_are_refused_where_a_function_can_write(attack: Attack) -> None:
     [tmp] = [line for line in attack("files.mounts").value if line.split()[4] == "/tmp"]
     assert "nodev" in tmp.split()[5].split(",")

@@ -6,6 +6,8 @@ import pytest
 
 from .conftest import Answer
 
+pytestmark = pytest.mark.namespaces_only("the kernel that answers here is the function's own")
+
 Attack = Callable[..., Answer]
 REFUSED = {"EPERM", "EACCES", "ENOSYS"}
 

@@ -21,8 +21,9 @@ MEANINGS = {
 @pass_options
 def doctor(options: Options) -> int:
     """Look at this host: what keeps functions apart here, and what is missing."""
+    runsc = options.load_settings().runsc
     with step("looking at this host"):
-        report = examine()
+        report = examine(runsc)
     if options.wants_json:
         print_json(report.as_json())
         return 0

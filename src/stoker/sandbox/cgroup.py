@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stoker.sandbox.cgroup_files import CgroupFiles, put
 from stoker.sandbox.cgroup_hierarchies import Hierarchies
-from stoker.sandbox.memory_watch import LegacyMemoryWatch, UnifiedMemoryWatch
+from stoker.sandbox.memory_watch import LegacyMemoryWatch, MemoryAccount, UnifiedMemoryWatch
 
 MB = 1024 * 1024
 # Not shorter: with a period of 20 ms a 5 ms handler at 128 MB takes 47 ms instead of 5.6.
@@ -22,8 +22,11 @@ CPU_QUOTA_US_MIN = 1_000
 class Cgroup:
     """All methods are synchronous and quick, and may raise OSError."""
 
-    def __init__(self, hierarchies: Hierarchies, name: str, processes_max: int) -> None:
+    def __init__(
+        self, hierarchies: Hierarchies, name: str, processes_max: int, account: MemoryAccount | None = None
+    ) -> None:
         """Makes the groups and limits the number of processes; memory and processors come with the function."""
+        self._account = account or MemoryAccount()
         self._memory_bytes = 0
         self._files = CgroupFiles()
         self._watch: LegacyMemoryWatch | UnifiedMemoryWatch | None = None
@@ -57,6 +60,10 @@ class Cgroup:
         descriptors += [os.open(path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for path in self._legacy.values()]
         return descriptors, self._unified is not None
 
+    def begins_with(self, pid: int) -> None:
+        """The sandbox's first process, which is in the groups now, is `pid`."""
+        self._account.begins_with(pid)
+
     def set_cpu(self, vcpus: float) -> None:
         quota_us = max(CPU_QUOTA_US_MIN, int(vcpus * CPU_PERIOD_US))
         if "cpu" in self._legacy:
@@ -86,6 +93,7 @@ class Cgroup:
             peak = self._unified_peak_bytes(self._unified)
         else:
             return None
+        peak = max(peak - self._account.idle_bytes, 0)
         return -(-min(peak, self._memory_bytes) // MB)
 
     def watch_memory(self, on_exhausted: Callable[[], None]) -> None:
@@ -99,9 +107,11 @@ class Cgroup:
             on_exhausted()
 
         if "memory" in self._legacy:
-            self._watch = LegacyMemoryWatch(self._legacy["memory"], self._memory_bytes, exhausted)
+            self._watch = LegacyMemoryWatch(self._legacy["memory"], self._account, self._memory_bytes, exhausted)
         elif self._unified is not None and "memory" in self._unified_controllers:
-            self._watch = watch = UnifiedMemoryWatch(self._unified, self._files, self._memory_bytes, exhausted)
+            self._watch = watch = UnifiedMemoryWatch(
+                self._unified, self._files, self._account, self._memory_bytes, exhausted
+            )
             watch.look()
 
     def ran_out_of_memory(self) -> bool:
@@ -141,7 +151,7 @@ class Cgroup:
     def limit_memory(self, memory_mb: int, tmp_mb: int) -> None:
         """The kernel's limit is both together; `watch_memory` sees to the first."""
         self._memory_bytes = memory_mb * MB
-        hard_bytes = self._memory_bytes + tmp_mb * MB
+        hard_bytes = self._memory_bytes + tmp_mb * MB + self._account.overhead_bytes
         if "memory" in self._legacy:
             put(self._legacy["memory"] / "memory.limit_in_bytes", str(hard_bytes))
             with contextlib.suppress(OSError):  # only where swap is accounted

@@ -131,6 +131,11 @@ class Directories:
         self._namespaces: dict[UserMap, int] = {}
 
     @property
+    def are_lent(self) -> bool:
+        """Whether sandboxes can be given any."""
+        return bool(self._lent)
+
+    @property
     def steps(self) -> list[list[str]]:
         """For the root of a launcher (`recipe.py`).
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stoker.sandbox.cgroup_hierarchies import unified_parent, usable_unified_controllers
+from stoker.sandbox.gvisor import find_runsc, gvisor_lack
 from stoker.sandbox.host_remedies import Lack, controller_lack, isolation_lack, memory_note
 from stoker.sandbox.network.host_support import network_lack
 
@@ -26,6 +27,7 @@ NAMESPACE_KINDS = ("user", "mount", "pid", "net", "ipc", "uts", "cgroup", "time"
 # What the launcher needs to make a sandbox at all. What is missing of the rest costs a limit, not the isolation.
 NEEDED = ("mount", "pid", "net", "ipc", "uts", "tmpfs", "proc", "read-only bind")
 NEEDED_OF_THE_KERNEL = ("seccomp", "pidfd", "clone3")
+GVISOR = "gVisor"
 CONTROLLERS = ("memory", "cpu", "pids", "freezer")
 
 
@@ -62,19 +64,24 @@ class HostReport:
     kernel: str
     machine: str
     is_root: bool
-    isolation: Literal["strict", "plain"]
+    isolation: Literal["namespaces", "plain"]
     reason: str
     namespaces: tuple[NamespaceSupport, ...]
     control_groups: ControlGroupSupport
     features: tuple[Feature, ...]
     lacks: tuple[Lack, ...]
 
+    @property
+    def gvisor_lack(self) -> str:
+        """Why isolation `gvisor` cannot be had; empty if it can."""
+        return next(feature.detail for feature in self.features if feature.name == GVISOR)
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def examine() -> HostReport:
-    """Look at this host. Takes a few tens of milliseconds, at most two seconds."""
+def examine(runsc: str = "") -> HostReport:
+    """Look at this host. Takes a few tens of milliseconds, at most two seconds. `runsc`: as the setting."""
     tried = _try_everything()
     groups = examine_control_groups()
     is_root = os.geteuid() == 0
@@ -82,17 +89,19 @@ def examine() -> HostReport:
     lacks = [isolation_lack(missing, is_root)] if missing else []
     lacks += [controller_lack(name, groups.version, is_root) for name in CONTROLLERS if name not in groups.controllers]
     lacks += memory_note(groups.version)
+    has_namespaces = not missing and tried.get("privileged user" if is_root else "unprivileged user") == 0
+    no_gvisor = gvisor_lack(find_runsc(runsc), is_root=is_root, has_namespaces=has_namespaces)
     no_way_out = network_lack()
     lacks += [no_way_out] if no_way_out is not None else []
     return HostReport(
         kernel=platform.release(),
         machine=platform.machine(),
         is_root=is_root,
-        isolation="plain" if missing else "strict",
+        isolation="plain" if missing else "namespaces",
         reason=_reason(missing, is_root),
         namespaces=tuple(_namespace(kind, tried, is_root) for kind in NAMESPACE_KINDS),
         control_groups=groups,
-        features=(*_features(tried, is_root), _way_out(no_way_out)),
+        features=(*_features(tried, is_root), _way_out(no_way_out), Feature(GVISOR, not no_gvisor, no_gvisor)),
         lacks=tuple(lacks),
     )
 

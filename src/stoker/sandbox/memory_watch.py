@@ -9,13 +9,34 @@ import asyncio
 import contextlib
 import os
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stoker.sandbox.cgroup_files import CgroupFiles, put
 
 # The next mark is at least this far away, so that a function at its limit cannot ring us for every page.
 STEP_BYTES = 1024 * 1024
+
+
+class MemoryAccount:
+    """What of the memory that is charged to a sandbox's group is its function's: all but /tmp and cache."""
+
+    overhead_bytes = 0
+    """What a sandbox may take besides, beyond the function's limit."""
+    idle_bytes = 0
+    """What of that it takes in any case."""
+
+    def begins_with(self, pid: int) -> None:
+        """The sandbox's first process is `pid`."""
+
+    def used_bytes(self, charged: int, stat: Mapping[str, int]) -> int:
+        """`stat` is the group's memory.stat, of which version 1 calls the sums with what is below it `total_…`."""
+        return max(charged - counted(stat, "cache", "file"), 0)
+
+
+def counted(stat: Mapping[str, int], legacy: str, unified: str) -> int:
+    """A member of either version's memory.stat."""
+    return stat.get(f"total_{legacy}", stat.get(unified, 0))
 
 
 class LegacyMemoryWatch:
@@ -25,7 +46,10 @@ class LegacyMemoryWatch:
     used meanwhile is seen by a second look once the threshold stands.
     """
 
-    def __init__(self, group: Path, memory_bytes: int, on_exhausted: Callable[[], None]) -> None:
+    def __init__(
+        self, group: Path, account: MemoryAccount, memory_bytes: int, on_exhausted: Callable[[], None]
+    ) -> None:
+        self._account = account
         self._memory_bytes = memory_bytes
         self._on_exhausted = on_exhausted
         self._loop = asyncio.get_running_loop()
@@ -64,8 +88,7 @@ class LegacyMemoryWatch:
     def _look(self) -> tuple[int, int]:
         """Bytes in use, and how many more the processes may take if all of them are theirs."""
         used = self._files.read_number(self._usage)
-        cache = self._files.read_numbers(self._stat).get("total_cache", 0)
-        return used, self._memory_bytes - max(used - cache, 0)
+        return used, self._memory_bytes - self._account.used_bytes(used, self._files.read_numbers(self._stat))
 
     def _was_set(self, result: asyncio.Future[bool]) -> None:
         self._is_setting = False
@@ -94,9 +117,17 @@ class UnifiedMemoryWatch:
     It begins with the first `look`, which may call `on_exhausted` at once.
     """
 
-    def __init__(self, group: Path, files: CgroupFiles, memory_bytes: int, on_exhausted: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        group: Path,
+        files: CgroupFiles,
+        account: MemoryAccount,
+        memory_bytes: int,
+        on_exhausted: Callable[[], None],
+    ) -> None:
         self._group = group
         self._files = files
+        self._account = account
         self._memory_bytes = memory_bytes
         self._on_exhausted = on_exhausted
         self._poll = select.epoll()
@@ -112,8 +143,8 @@ class UnifiedMemoryWatch:
     def look(self) -> None:
         """Declare the memory exhausted, or set the next mark. Raises OSError."""
         used = self._files.read_number(self._group / "memory.current")
-        cache = self._files.read_numbers(self._group / "memory.stat").get("file", 0)
-        room = self._memory_bytes - max(used - cache, 0)
+        stat = self._files.read_numbers(self._group / "memory.stat")
+        room = self._memory_bytes - self._account.used_bytes(used, stat)
         if room <= 0:
             self._on_exhausted()
         else:

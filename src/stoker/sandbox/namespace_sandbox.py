@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stoker.sandbox import launcher_process as lp
 from stoker.sandbox.cgroup import Cgroup
+from stoker.sandbox.helper_process import receive, send
+from stoker.sandbox.launcher_process import LauncherProcess, step_error
 from stoker.sandbox.sandbox import (
     SANDBOX,
     Exit,
@@ -56,7 +57,7 @@ class NamespaceSandbox:
         self.listener: socket.socket = socket.socket()
         self.datagrams: int | None = None
         self.aws_endpoint: socket.socket | None = None
-        self.launcher: lp.LauncherProcess | None = None
+        self.launcher: LauncherProcess | None = None
         self._group = group
         self._control = control
         self._on_exit: OnExit = _ignore_exit
@@ -74,11 +75,12 @@ class NamespaceSandbox:
         control.setblocking(False)
         loop.add_reader(control.fileno(), self._readable)
 
-    def attach(self, pid: int, pidfd: int, launcher: lp.LauncherProcess) -> None:
+    def attach(self, pid: int, pidfd: int, launcher: LauncherProcess) -> None:
         """Take the first process, by its id and a descriptor: its end is the sandbox's end."""
         self._pid = pid
         self._pidfd = pidfd
         self.launcher = launcher
+        self._group.begins_with(pid)
         asyncio.get_running_loop().add_reader(pidfd, self._died)
 
     @property
@@ -192,14 +194,14 @@ class NamespaceSandbox:
         if self._gone.done():
             raise SandboxError("the sandbox has ended")
         try:
-            lp.send(self._control, message, list(descriptors))
+            send(self._control, message, descriptors)
         except OSError as error:
             raise SandboxError(f"the sandbox cannot be reached: {error.strerror}") from None
 
     def _readable(self) -> None:
         while not self._gone.done():
             try:
-                message, descriptors = lp.receive(self._control)
+                message, descriptors = receive(self._control)
             except BlockingIOError:
                 return
             if message is None:
@@ -229,7 +231,7 @@ class NamespaceSandbox:
                 else:
                     self._ready.set_result(descriptors)
             case "failed":
-                self._fail(str(lp.step_error(message)), FileSystemError if message["is_file_system"] else SandboxError)
+                self._fail(str(step_error(message)), FileSystemError if message["is_file_system"] else SandboxError)
             case "socket":
                 self._take_socket(descriptors)
             case "exit":

@@ -16,10 +16,10 @@ from typing import Any
 from stoker.limits import Limits
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox import cgroup_hierarchies as hierarchies
-from stoker.sandbox import launcher_process as lp
 from stoker.sandbox.cgroup import Cgroup
 from stoker.sandbox.file_systems import Directories, OpenedDirectories
 from stoker.sandbox.image_launchers import ImageLaunchers
+from stoker.sandbox.launcher_process import LauncherProcess
 from stoker.sandbox.namespace_sandbox import (
     AWS_ENDPOINT_PORT,
     RUNTIME_API,
@@ -66,7 +66,7 @@ class Kind:
 class NamespaceSandboxes:
     """Makes them, with one launcher for each runtime: started on first need, replaced when it ended."""
 
-    isolation = "strict"
+    isolation = "namespaces"
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class NamespaceSandboxes:
         self._is_privileged = os.geteuid() == 0
         self._directories = Directories(directories, is_privileged=self._is_privileged)
         self._hierarchies = hierarchies.NO_HIERARCHIES
-        self._launchers: dict[tuple[str, bool], asyncio.Task[lp.LauncherProcess]] = {}
+        self._launchers: dict[tuple[str, bool], asyncio.Task[LauncherProcess]] = {}
         self._sandboxes: set[NamespaceSandbox] = set()
         self._networks = networks
         self._lease_numbers: dict[str, int] = {}
@@ -176,11 +176,11 @@ class NamespaceSandboxes:
         except OSError as error:
             raise _as_sandbox_error(error) from error
 
-    async def _made_blank(self, launcher: lp.LauncherProcess, network: Network) -> NamespaceSandbox:
+    async def _made_blank(self, launcher: LauncherProcess, network: Network) -> NamespaceSandbox:
         lease = await self._lease(network)
         slot = self._take_slot()
         name = f"{slot}-{next(self._numbers)}"
-        group = Cgroup(self._hierarchies, name, self._limits.processes_max)
+        group = self._group(name)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, writer = _pipe()
         writers = [writer]
@@ -211,6 +211,9 @@ class NamespaceSandboxes:
             await self._discard(sandbox)
             raise _as_sandbox_error(error) from error
         return sandbox
+
+    def _group(self, name: str) -> Cgroup:
+        return Cgroup(self._hierarchies, name, self._limits.processes_max)
 
     async def _lease(self, network: Network) -> Lease | None:
         if network.is_isolated:
@@ -309,12 +312,13 @@ class NamespaceSandboxes:
             "memory_mb": spec.memory_mb,
             "tmp_bytes": spec.tmp_mb * MB,
             "outside_uid": self._uid_first + slot,
+            "keeper_uid": None,
             "files_max": self._limits.file_descriptors_max,
             "processes_max": self._limits.processes_max,
             "start": order_to_start(first),
         }
 
-    async def _launcher(self, build: RuntimeBuild, fork: bool) -> lp.LauncherProcess:
+    async def _launcher(self, build: RuntimeBuild, fork: bool) -> LauncherProcess:
         key = (build.name, fork)
         former = self._launchers.get(key)
         if former is not None and not _has_ended(former):
@@ -326,8 +330,8 @@ class NamespaceSandboxes:
         return await asyncio.shield(task)
 
     async def _start_launcher(
-        self, build: RuntimeBuild, fork: bool, former: asyncio.Task[lp.LauncherProcess] | None
-    ) -> lp.LauncherProcess:
+        self, build: RuntimeBuild, fork: bool, former: asyncio.Task[LauncherProcess] | None
+    ) -> LauncherProcess:
         if former is not None and former.exception() is None:
             await former.result().close()
         zygote = None
@@ -337,14 +341,17 @@ class NamespaceSandboxes:
                 "environment": {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API},
                 "preload": {"client": _CLIENT, "libraries": _LIBRARIES},
             }
-        nameservers = self._networks.declared.nameservers if self._networks is not None else ()
-        recipe = root_recipe(build, self._mountpoint, self._code, resolv_conf(nameservers))
-        recipe["steps"] += self._directories.steps
-        launcher = await lp.LauncherProcess.start(
-            {"root": recipe, "is_privileged": self._is_privileged, "zygote": zygote}, self._launcher_ended
+        launcher = await LauncherProcess.start(
+            {"root": self._recipe(build), "is_privileged": self._is_privileged, "zygote": zygote}, self._launcher_ended
         )
         self._image_launchers.started(build, launcher)
         return launcher
+
+    def _recipe(self, build: RuntimeBuild) -> dict[str, Any]:
+        nameservers = self._networks.declared.nameservers if self._networks is not None else ()
+        recipe = root_recipe(build, self._mountpoint, self._code, resolv_conf(nameservers))
+        recipe["steps"] += self._directories.steps
+        return recipe
 
     async def _end_if_unused(self, build: RuntimeBuild) -> None:
         """End an image's launcher if nothing runs in it but sandboxes that wait."""
@@ -364,14 +371,14 @@ class NamespaceSandboxes:
                 await self._discard(blank)
         await launcher.close()
 
-    def _launcher_ended(self, launcher: lp.LauncherProcess) -> None:
+    def _launcher_ended(self, launcher: LauncherProcess) -> None:
         """The kernel ends a dead launcher's sandboxes, but not frozen ones (cgroup v1): see to all of them."""
         for sandbox in self._sandboxes:
             if sandbox.launcher is launcher:
                 sandbox.kill()
 
 
-def _has_ended(task: asyncio.Task[lp.LauncherProcess]) -> bool:
+def _has_ended(task: asyncio.Task[LauncherProcess]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None or not task.result().is_alive)
 
 

@@ -114,7 +114,8 @@ def leave_in_background(event, context):
     if not os.path.exists(BEATS):
         open(BEATS, "w").close()
         subprocess.Popen([sys.executable, "-c", BEATING], start_new_session=True, stdout=-3, stderr=-3)
-        time.sleep(0.2)
+        while os.path.getsize(BEATS) == 0:
+            time.sleep(0.05)
     return os.path.getsize(BEATS)
 
 

@@ -26,7 +26,9 @@ class MountFailedError(OSError):
     """A file system of the function's cannot be mounted; everything else is as it should be."""
 
 
-def mount_all(orders: list[dict[str, Any]], descriptors: list[int], outside_uid: int) -> list[int]:
+def mount_all(
+    orders: list[dict[str, Any]], descriptors: list[int], outside_uid: int, keeper_uid: int | None = None
+) -> list[int]:
     """Mount each at its place and make /mnt read-only. Closes `descriptors`. Raises MountFailedError.
 
     `orders`: with privileges {"target": "/mnt/…", "owner": [uid, gid], "is_mapped"} and a tree each, followed by a user
@@ -49,7 +51,7 @@ def mount_all(orders: list[dict[str, Any]], descriptors: list[int], outside_uid:
                 sc.map_owners(tree, namespace)
                 os.close(namespace)
             else:
-                made.append(user_namespace(order["owner"], outside_uid))
+                made.append(user_namespace(order["owner"], outside_uid, keeper_uid))
                 sc.map_owners(tree, made[-1])
             sc.attach_tree(tree, order["target"])
             os.close(tree)
@@ -59,8 +61,10 @@ def mount_all(orders: list[dict[str, Any]], descriptors: list[int], outside_uid:
     return made
 
 
-def user_namespace(owner: list[int], outside_uid: int) -> int:
+def user_namespace(owner: list[int], outside_uid: int, keeper_uid: int | None = None) -> int:
     """One that maps `owner` (user and group on disk) to the sandbox's, and nobody else.
+
+    But for `keeper_uid`, as whom gVisor makes a file, which it then gives to the function's user.
 
     Such a thing is only to be had by means of a process in it, which is most of what a file system costs.
     """
@@ -72,7 +76,8 @@ def user_namespace(owner: list[int], outside_uid: int) -> int:
     try:
         for kind, inside in zip(("uid", "gid"), owner):  # noqa: B905 - Python 3.9
             with open(f"/proc/{pid}/{kind}_map", "w") as file:  # noqa: PTH123
-                file.write(f"{inside} {outside_uid} 1")
+                keeper = "" if keeper_uid is None else f"\n{keeper_uid} {keeper_uid} 1"
+                file.write(f"{inside} {outside_uid} 1{keeper}")
         return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.kill(pid, signal.SIGKILL)

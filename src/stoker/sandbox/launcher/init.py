@@ -8,18 +8,17 @@ runtime starts anew in the same sandbox with /tmp kept.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
-import select
 import signal
 import socket
 import struct
 from typing import Any
 
-from . import file_systems, limits, resources, runtime, seccomp, sysinfo
+from . import file_systems, gvisor, limits, resources, runtime, seccomp, sysinfo
 from . import syscalls as sc
 from .messages import close_all, receive, send
+from .processes import Processes
 
 # Which descriptor of a spec is which. The last one is a network namespace if the sandbox has a network.
 CONTROL, OUTPUT, CGROUP = range(3)
@@ -62,10 +61,15 @@ def run(
             order, directories = receive(control)
             if order is not None:
                 kept, asked = _complete(order, directories, is_privileged, host)
+                if order["keeper_uid"] is None:
+                    memory = sysinfo.Sysinfo(asked, order["memory_mb"] * 1024 * 1024)
+                    processes = Processes(control, descriptors[OUTPUT], zygote, memory)
+                else:
+                    gvisor.boot()
+                    processes = gvisor.Guests(control, descriptors[OUTPUT], (INSIDE_UID, INSIDE_GID))
                 send(control, {"event": "ready"}, kept)
                 close_all(kept)
-                memory = sysinfo.Sysinfo(asked, order["memory_mb"] * 1024 * 1024)
-                _Init(control, descriptors, zygote, memory).serve(order["start"])
+                processes.serve(order["start"])
             status = 0
         except OSError as error:
             is_mount = isinstance(error, file_systems.MountFailedError)
@@ -116,9 +120,14 @@ def _complete(
     step = ""
     try:
         step = "6. the function's directories"
-        kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"])
+        kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"], order["keeper_uid"])
         _mount_function(order, is_privileged)
         resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
+        if order["keeper_uid"] is not None:
+            step = "7. gVisor"  # it has limits, an identity and filters of its own
+            gvisor.prepare(order)
+            gvisor.become_keeper(order["keeper_uid"], *_two_users(order["outside_uid"], order["keeper_uid"]))
+            return kept, -1
         step = "7. limits and identity"
         limits.set_own(order["files_max"], order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged)
@@ -207,6 +216,14 @@ def _set_address(interface: socket.socket, label: bytes, address: str) -> None:
     fcntl.ioctl(interface, _SIOCSIFADDR, request)
 
 
+def _two_users(outside_uid: int, keeper_uid: int) -> tuple[str, str]:
+    """The function's, called as in `_become_nobody`, and the one that keeps it, called root: uid_map and gid_map."""
+    return (
+        f"0 {keeper_uid} 1\n{INSIDE_UID} {outside_uid} 1",
+        f"0 {keeper_uid} 1\n{INSIDE_GID} {outside_uid} 1",
+    )
+
+
 def _become_nobody(outside_uid: int, is_privileged: bool) -> None:
     """An identity that owns nothing on the host and is called sbx_user1051 inside, without any capability."""
     if is_privileged:
@@ -238,116 +255,3 @@ def _become_nobody(outside_uid: int, is_privileged: bool) -> None:
     sc.prctl(sc.PR_SET_DUMPABLE, 0)
     # After the identity: the kernel forgets this setting when the identity changes.
     sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-class _Init:
-    """Starts, signals and reaps the processes that the node names. Ends when the node's end of `control` closes."""
-
-    def __init__(
-        self,
-        control: socket.socket,
-        descriptors: list[int],
-        zygote: runtime.Zygote | None,
-        memory: sysinfo.Sysinfo,
-    ) -> None:
-        self._control = control
-        self._memory = memory
-        self._descriptors = descriptors
-        self._zygote = zygote
-        self._names: dict[int, str] = {}
-
-    def serve(self, first: dict[str, Any]) -> None:
-        wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        listener = self._memory.listener
-        self._keep = (self._control.fileno(), wake_read, wake_write, *([listener] if listener >= 0 else []))
-        self._start(first, [])
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(wake_read, select.POLLIN)
-        if listener >= 0:
-            poll.register(listener, select.POLLIN)
-        while True:
-            for descriptor, _ in poll.poll():
-                if descriptor == wake_read:
-                    os.read(wake_read, 4096)
-                elif descriptor == listener:
-                    self._memory.answer()
-                elif not self._obey():
-                    return
-            self._reap()
-
-    def _obey(self) -> bool:
-        order, descriptors = receive(self._control)
-        if order is None:
-            return False
-        if order["command"] == "start":
-            self._start(order, descriptors)
-        elif order["command"] == "signal":
-            self._signal(order["name"], order["signal"])
-        elif order["command"] == "signal all":
-            _signal_all(order["signal"])
-        elif order["command"] == "reset":
-            self._reset()
-        elif order["command"] == "socket":
-            self._make_socket()
-        close_all(descriptors)
-        return True
-
-    def _start(self, order: dict[str, Any], outputs: list[int]) -> None:
-        """`outputs` is empty, or what the process prints into instead of the sandbox's pipe."""
-        pid = os.fork()
-        if pid == 0:
-            self._become_runtime(order, outputs[0] if outputs else self._descriptors[OUTPUT])
-        self._names[pid] = order["name"]
-
-    def _become_runtime(self, order: dict[str, Any], output: int) -> None:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for descriptor in self._keep:
-            os.close(descriptor)
-        runtime.run(order, output, self._zygote)
-
-    def _signal(self, name: str, number: int) -> None:
-        for pid, known in list(self._names.items()):
-            if known == name:
-                os.kill(pid, number)
-
-    def _make_socket(self) -> None:
-        """For the node, which connects it: a socket belongs to the network that it was made in, whoever holds it."""
-        made = []
-        with contextlib.suppress(OSError):
-            made.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-        send(self._control, {"event": "socket"}, [connection.fileno() for connection in made])
-        for connection in made:
-            connection.close()
-
-    def _reset(self) -> None:
-        """Kill everything in the sandbox but this process, and say so when it is done."""
-        _signal_all(signal.SIGKILL)
-        try:
-            while True:
-                os.waitpid(-1, 0)
-        except ChildProcessError:
-            pass
-        self._names.clear()
-        send(self._control, {"event": "reset"})
-
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            name = self._names.pop(pid, None)
-            if name is not None:
-                send(self._control, {"event": "exit", "name": name, "status": status})
-
-
-def _signal_all(number: int) -> None:
-    """Everything in the sandbox but this process (kill(2): -1 spares the caller)."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(-1, number)
