@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from . import syscalls as sc
@@ -17,12 +18,24 @@ from . import syscalls as sc
 TELEMETRY_DESCRIPTOR = 62  # as on AWS
 
 
+# Directories where a package or a layer may have libraries of its own.
+_CUSTOMERS = ("/var/task", "/opt/")
+
+
 class Zygote:
-    """AWS's runtime client and what goes with it, imported ahead in an interpreter that never ran customer code."""
+    """AWS's runtime client and what goes with it, imported ahead in an interpreter that never ran customer code.
+
+    Whatever a forked process touches, and be it the reference count of an object that it only looks at, the kernel has to
+    copy: 3 microseconds and 4 KB a page. So all that can be known beforehand is, and nothing big is iterated or freed.
+    """
 
     def __init__(self, client: list[str], libraries: list[str]) -> None:
         """Module names to import: the runtime client's, which stay, and libraries', which a package may override."""
         gc.disable()
+        # Hooks of libraries (random draws a new state, logging makes new locks) are for those who run the libraries, and
+        # not for the first process of a sandbox, which is forked before.
+        self._hooks: list[dict[str, Callable[[], object]]] = []
+        self._register, os.register_at_fork = os.register_at_fork, self._keep_hook  # type: ignore[assignment]
         for name in client:
             __import__(name)
         before = set(sys.modules)
@@ -36,22 +49,34 @@ class Zygote:
             for name, module in sys.modules.items()
             if name not in before and str(getattr(module, "__file__", None) or "").startswith("/var/runtime/")
         }
+        self._roots = {name.partition(".")[0] for name in self._libraries}
+        self._launcher = [name for name in sys.modules if name.partition(".")[0] == "launcher"]
+        minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        first = ["/var/task", f"/opt/python/lib/{minor}/site-packages", "/opt/python"]
+        self._path = first + [path for path in sys.path if path not in first and not path.startswith("/run/stoker")]
+        # Directories that were looked into before there was anything in them.
+        for path in [path for path in sys.path_importer_cache if path.startswith(_CUSTOMERS)]:
+            del sys.path_importer_cache[path]
         # What the interpreter itself put there when it found no usable locale (PEP 538).
         self._locale = os.environ.get("LC_CTYPE")
 
     def run(self, environment: dict[str, str], handler: str) -> None:
         """Run AWS's client for `handler`, as `/var/runtime/bootstrap.py` would. Returns only by an exception."""
-        os.environ.clear()
-        os.environ.update(environment)
+        self._run_hooks()
         if self._locale:
-            os.environ.setdefault("LC_CTYPE", self._locale)
-        self._search_customer_first()
+            environment.setdefault("LC_CTYPE", self._locale)
+        for name in [name for name in os.environ if name not in environment]:
+            del os.environ[name]
+        for name, value in environment.items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value
+        sys.path[:] = self._path
         self._forget_overridden()
         if environment.get("AWS_LAMBDA_LOG_FORMAT") or environment.get("AWS_LAMBDA_LOG_LEVEL"):
             # AWS's client reads these when it is imported, which was before there was a function.
             importlib.reload(sys.modules["awslambdaric.bootstrap"])
         # Not the function's business.
-        for name in [name for name in sys.modules if name.partition(".")[0] == "launcher"]:
+        for name in self._launcher:
             del sys.modules[name]
         sys.argv = ["/var/runtime/bootstrap.py", handler]
         gc.enable()
@@ -59,27 +84,31 @@ class Zygote:
 
         main(sys.argv)
 
-    def _search_customer_first(self) -> None:
-        minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        first = ["/var/task", f"/opt/python/lib/{minor}/site-packages", "/opt/python"]
-        sys.path[:] = first + [path for path in sys.path if path not in first and not path.startswith("/run/stoker")]
-        # Directories that were looked into before /var/task and /opt were mounted.
-        sys.path_importer_cache.clear()
+    def _keep_hook(self, **hooks: Callable[[], object]) -> None:
+        """In the place of os.register_at_fork()."""
+        self._hooks.append(hooks)
+
+    def _run_hooks(self) -> None:
+        """What libraries wanted to be done in a forked process; and for what the function itself forks, by the book."""
+        os.register_at_fork = self._register  # type: ignore[assignment]
+        for hooks in self._hooks:
+            if "after_in_child" in hooks:
+                hooks["after_in_child"]()
+            self._register(**hooks)
 
     def _forget_overridden(self) -> None:
         """A package's or layer's own version of a library must win: forget ours, so that it is imported anew.
 
         All of ours then, since they import one another (boto3, botocore, urllib3) and versions must not mix.
         """
-        roots = {name.partition(".")[0] for name in self._libraries}
-        for directory in sys.path:
-            if not directory.startswith(("/var/task", "/opt/")):
+        for directory in self._path:
+            if not directory.startswith(_CUSTOMERS):
                 continue
             try:
                 entries = os.listdir(directory)  # noqa: PTH208
             except OSError:
                 continue
-            if any(entry.partition(".")[0] in roots for entry in entries):
+            if any(entry.partition(".")[0] in self._roots for entry in entries):
                 for name in self._libraries:
                     sys.modules.pop(name, None)
                 return
@@ -127,11 +156,9 @@ def _prepare(directory: str, output: int) -> None:
     sc.prctl(sc.PR_SET_DUMPABLE, 1)
     with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
         file.write("500")
-    for number in range(1, signal.NSIG):
-        try:
-            signal.signal(number, signal.SIG_DFL)
-        except (OSError, ValueError):
-            continue
+    # All others are as a program finds them, since the launcher began (`serve.py`); these two are ours and Python's.
+    for number in (signal.SIGINT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
     for descriptor in (1, 2, TELEMETRY_DESCRIPTOR):

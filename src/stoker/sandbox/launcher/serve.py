@@ -6,6 +6,7 @@ and the kernel ends its sandboxes with it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -59,6 +60,10 @@ def serve_as_zygote(arguments: list[str]) -> None:
 
 def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | None) -> None:
     sc.set_process_name("stoker-zygote" if zygote else "stoker-launch")
+    # Whoever started the node may have ignored some; no function shall inherit that.
+    for number in set(range(1, signal.NSIG)) - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(number, signal.SIG_DFL)
     # Ended sandboxes need no reaping; the node watches them by pidfd.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
