@@ -46,7 +46,7 @@ log = logging.getLogger("stoker")
 def run(settings: Settings) -> int:
     """Run a node until SIGTERM or Ctrl-C. Returns the exit status; what prevents a start is told in one line."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    for talkative in ("alembic", "uvicorn", "botocore"):
+    for talkative in ("alembic", "botocore"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         uvloop.run(serve(settings))
