@@ -14,6 +14,7 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
+from stoker.alarm import Alarm
 from stoker.clock import Clock
 from stoker.environments.events import event_head, invoke_event
 from stoker.environments.extensions import ExtensionProcesses
@@ -21,7 +22,6 @@ from stoker.environments.outcomes import (
     Ending,
     FailedInit,
     Outcome,
-    TimedOut,
     exit_text,
     outcome_of,
 )
@@ -34,7 +34,15 @@ from stoker.lambda_model.call import Caller
 from stoker.limits import MEMORY_MB_PER_VCPU
 from stoker.logs.environment_log import EnvironmentLog
 from stoker.logs.platform_log import PlatformLog
-from stoker.runtime_api.exchange import Event, Exchange, ExtensionFailed, InitResult, RuntimeEnded, RuntimeState
+from stoker.runtime_api.exchange import (
+    Event,
+    Exchange,
+    ExtensionFailed,
+    InitResult,
+    RuntimeEnded,
+    RuntimeState,
+    TimedOut,
+)
 from stoker.runtime_api.extensions import ShutdownReason
 from stoker.runtime_api.server import RuntimeApi
 from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker
@@ -102,6 +110,7 @@ class Environment:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._exchange = Exchange(response_bytes_max)
+        self._deadline = Alarm(self._exchange.time_out)
         self._others = ExtensionProcesses(
             plan.version, plan.extensions, environment_log, platform_log, clock, self._extension_failed, self._connect
         )
@@ -266,6 +275,7 @@ class Environment:
             self._sandbox.kill()
             await self._sandbox.wait_closed()
         self._api.close()
+        self._deadline.close()
         if self._door is not None:
             self._door.close()
         if self._output is not None:
@@ -374,17 +384,16 @@ class Environment:
         if told is not None:
             self._extensions.invoke(told)
         waiting = self._exchange.offer(event)
+        self._deadline.set(deadline_s)
         try:
-            async with asyncio.timeout_at(deadline_s):
-                answer = await waiting
-        except TimeoutError:
-            self._exchange.withdraw()
-            return TimedOut(), False
+            answer = await waiting
         except asyncio.CancelledError:
             # Only a node that stops cancels an invocation; the handler must not be met running by the next one.
             self._exchange.withdraw()
             self._needs_init = self._needs_reset = True
             raise
+        finally:
+            self._deadline.clear()
         if isinstance(answer, RuntimeEnded) and self._exchange.has_undelivered_event:
             # It died before it saw this event: nothing was run, so it may be run now.
             self._exchange.withdraw()

@@ -18,15 +18,11 @@ from stoker.runtime_api.exchange import (
     ResponseTooLarge,
     RuntimeEnded,
     Streamed,
+    TimedOut,
     Truncated,
 )
 
 _KEPT_ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
-
-
-@dataclass(frozen=True, slots=True)
-class TimedOut:
-    """The function's time was up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class NoBootstrap:
 
 
 NO_BOOTSTRAP = NoBootstrap()
-Ending = Answer | TimedOut | NoBootstrap
+Ending = Answer | NoBootstrap
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The Lambda API: finds the operation by AWS's service model, parses, validates, calls the room, renders its answer."""
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 
 from stoker.errors import OperationNotImplementedException
 from stoker.front_door.endpoints import Asked, Received
@@ -17,6 +17,9 @@ from stoker.limits import CONTROL_REQUEST_BYTES_MAX, Limits
 
 _WITH_PACKAGE = frozenset({"CreateFunction", "UpdateFunctionCode", "PublishLayerVersion"})
 _WITH_PAYLOAD = frozenset({"Invoke", "InvokeWithResponseStream", "InvokeAsync"})
+# What is found for a path without a query is kept: of so many paths, and of none that is longer than names may be.
+KEPT_PATHS_MAX = 8192
+KEPT_PATH_LENGTH_MAX = 320
 
 
 class LambdaEndpoint:
@@ -26,6 +29,7 @@ class LambdaEndpoint:
 
     def __init__(self, operations: Mapping[str, Operation], limits: Limits) -> None:
         self._limits = limits
+        self._find = lru_cache(KEPT_PATHS_MAX)(lambda method, path: self._model.find(method, path, {}))
         self._model = load_lambda(limits)
         unknown = operations.keys() - self._model.operations.keys()
         if unknown:
@@ -36,7 +40,10 @@ class LambdaEndpoint:
     def ask(self, request: HttpRequest) -> Asked:
         """Raises UnknownOperationException, OperationNotImplementedException and SerializationException."""
         query = parse_query(request.query_string)
-        match = self._model.find(request.method, request.raw_path, query)
+        if query or len(request.raw_path) > KEPT_PATH_LENGTH_MAX:
+            match = self._model.find(request.method, request.raw_path, query)
+        else:
+            match = self._find(request.method, request.raw_path)
         operation = self._operations.get(match.target.name)
         if operation is None:
             raise OperationNotImplementedException(match.target.name)

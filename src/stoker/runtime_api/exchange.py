@@ -122,8 +122,13 @@ class ExtensionFailed:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The function's time was up."""
+
+
 End = RuntimeEnded | ExtensionFailed
-Answer = Responded | Streamed | Truncated | Failed | ResponseTooLarge | InvalidResponseMode | End
+Answer = Responded | Streamed | Truncated | Failed | ResponseTooLarge | InvalidResponseMode | TimedOut | End
 InitResult = Failed | End | None
 RestoreResult = Failed | End | None
 
@@ -208,8 +213,15 @@ class Exchange:
             self._event = event
         return answer
 
+    def time_out(self) -> None:
+        """The time of the present event is up: that is its answer, and whatever the runtime says to it is refused."""
+        answer = self._answer
+        self.withdraw()
+        if answer is not None and not answer.done():
+            answer.set_result(TimedOut())
+
     def withdraw(self) -> None:
-        """Nobody waits for the present answer any longer (timeout): whatever comes for it is refused."""
+        """Nobody waits for the present answer any longer: whatever comes for it is refused."""
         self._event = None
         self._request_id = None
         self._answer = None
