@@ -9,7 +9,6 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple, Protocol
@@ -181,7 +180,8 @@ class Environment:
     async def run(self, invocation: Invocation) -> InvocationResult:
         """One invocation, from START to REPORT. Raises what `_restore` raises, when it needs to be restored first."""
         self.thaw()
-        await self._restore()
+        if self._exchange.awaits_restore:
+            await self._restore()
         # The loop's own clock has whole milliseconds only: good for a deadline, too coarse for a duration.
         began_s = perf_counter()
         deadline_s = self._loop.time() + self.version.timeout_s
@@ -244,7 +244,7 @@ class Environment:
         ended_s = perf_counter()
         if failed is not None:
             status = outcome_of(failed, run.invocation.request_id, self.version.timeout_s)
-            told = replace(run.outcome, needs_reset=True, status=status.status, error_type=status.error_type)
+            told = run.outcome._replace(needs_reset=True, status=status.status, error_type=status.error_type)
             run = run._replace(outcome=told, is_platform_fault=True)
         self._drain()
         self._reported(run, ended_s)
@@ -327,7 +327,8 @@ class Environment:
             return failure
         self._needs_init = False
         self._set_cpu(self._vcpus)
-        await self._restore()
+        if self._exchange.awaits_restore:
+            await self._restore()
         return None
 
     async def _wait_init(self, deadline_s: float, runtime: ProcessSpec | None) -> FailedInit | None:
@@ -358,9 +359,7 @@ class Environment:
     # Restore
 
     async def _restore(self) -> None:
-        """Unless nothing waits for that. Raises SnapStartException, SnapStartTimeoutException."""
-        if not self._exchange.awaits_restore:
-            return
+        """Of a runtime that waits for it. Raises SnapStartException, SnapStartTimeoutException."""
         self._reports.restore_began()
         began_s = perf_counter()
         self._was_restored = True

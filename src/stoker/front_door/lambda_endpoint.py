@@ -28,13 +28,14 @@ class LambdaEndpoint:
     error_style: ErrorStyle = staticmethod(rest_error)
 
     def __init__(self, operations: Mapping[str, Operation], limits: Limits) -> None:
-        self._limits = limits
         self._find = lru_cache(KEPT_PATHS_MAX)(lambda method, path: self._model.find(method, path, {}))
         self._model = load_lambda(limits)
         unknown = operations.keys() - self._model.operations.keys()
         if unknown:
             raise ValueError(f"not operations of the Lambda API: {', '.join(sorted(unknown))}")
         self._operations = operations
+        self._body_limits = {name: body_limit(limits, name) for name in operations}
+        self._event_limit = BodyLimit(limits.event_payload_bytes_max, "InvokeFunction")
         self._runtimes = self._model.runtimes
 
     def ask(self, request: HttpRequest) -> Asked:
@@ -47,8 +48,9 @@ class LambdaEndpoint:
         operation = self._operations.get(match.target.name)
         if operation is None:
             raise OperationNotImplementedException(match.target.name)
+        is_event = match.target.name == "Invoke" and request.headers.get("x-amz-invocation-type") == "Event"
         return Asked(
-            limit=body_limit(self._limits, match.target.name, request.headers.get("x-amz-invocation-type")),
+            limit=self._event_limit if is_event else self._body_limits[match.target.name],
             answer=partial(self._answer, match, query, operation),
             service="lambda",
         )
@@ -72,11 +74,11 @@ class LambdaEndpoint:
         return model.encode(answer)
 
 
-def body_limit(limits: Limits, operation: str, invocation_type: str | None) -> BodyLimit:
-    """How large a request may be (reference: control plane, 3.3 and 4.1)."""
+def body_limit(limits: Limits, operation: str) -> BodyLimit:
+    """How large a request may be (reference: control plane, 3.3 and 4.1), unless it is an Invoke of an event."""
     if operation in _WITH_PACKAGE:
         return BodyLimit(limits.package_request_bytes_max, operation)
-    if operation == "InvokeAsync" or (operation == "Invoke" and invocation_type == "Event"):
+    if operation == "InvokeAsync":
         return BodyLimit(limits.event_payload_bytes_max, "InvokeFunction")
     if operation in _WITH_PAYLOAD:
         shown = "InvokeFunction" if operation == "Invoke" else operation

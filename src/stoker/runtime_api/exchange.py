@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from stoker.runtime_api.streaming import ResponseSink, ResponseStream
 
@@ -48,8 +49,7 @@ _MOVES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One invocation as the runtime gets it: `head` is the HTTP header block of the answer to `next`, body apart.
 
     `sink` takes the response while it is written, if the caller wants that.
@@ -61,8 +61,7 @@ class Event:
     sink: ResponseSink | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Responded:
+class Responded(NamedTuple):
     """The handler's result, byte for byte."""
 
     payload: bytes
