@@ -10,7 +10,6 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import httptools
 
@@ -18,7 +17,7 @@ from stoker.alarm import Alarm
 from stoker.errors import ServiceException
 from stoker.front_door.application import Application
 from stoker.front_door.connections import Connections
-from stoker.front_door.request import ClientGoneError, IncomingBody, RequestHead
+from stoker.front_door.request import ClientGoneError, IncomingBody, RequestHead, new_request_id
 from stoker.front_door.response import LAST_CHUNK, chunk, response_head
 from stoker.front_door.wire import rest_error
 from stoker.lambda_model.call import Caller
@@ -217,7 +216,7 @@ class HttpConnection(asyncio.Protocol):
         self._connections.begun(turn.task)
 
     async def _answer(self, turn: _Turn) -> None:
-        request_id = str(uuid4())
+        request_id = new_request_id()
         try:
             answer = await self._application.answer(turn.head, turn.body, request_id)
             await self._send(turn, answer, request_id)
@@ -325,7 +324,7 @@ class HttpConnection(asyncio.Protocol):
             return
         body = json.dumps({"message": message}).encode()
         answer = WireAnswer(status, {"content-type": "application/json"}, body)
-        self._transport.write(response_head(answer, str(uuid4()), is_last=True, may_chunk=False).data + body)
+        self._transport.write(response_head(answer, new_request_id(), is_last=True, may_chunk=False).data + body)
         self._transport.write_eof()
         self._loop.call_later(LINGER_S, self._transport.close)
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from stoker.database.dialects import insert_plain
 from stoker.logs.records import LogEvent, LogGroup, LogGroupName, LogLine, LogPosition, LogStream
 from stoker.logs.tables import log_events, log_groups, log_streams
 
@@ -32,6 +33,7 @@ ANSWER_BYTES_MAX = 1024 * 1024
 EVENT_OVERHEAD_BYTES = 26
 # An event may have 256 KB: rows are fetched so many at a time, and not the whole answer.
 FETCH_ROWS = 200
+_EVENT_COLUMNS = ("account_id", "region", "log_group", "log_stream", "timestamp_ms", "ingested_ms", "message")
 # Deleting in pieces keeps each transaction short; an hour's expired events may be millions.
 DELETE_EVENTS_MAX = 5_000
 
@@ -94,19 +96,11 @@ def insert_lines(connection: Connection, lines: list[LogLine], now_ms: int, rete
     for group in {line.group for line in lines}:
         create_group(connection, group, now_ms, retention_days)
     _touch_streams(connection, lines, now_ms)
-    connection.execute(log_events.insert(), [_event_row(line, now_ms) for line in lines])
-
-
-def _event_row(line: LogLine, now_ms: int) -> dict[str, Any]:
-    return {
-        "account_id": line.group.account_id,
-        "region": line.group.region,
-        "log_group": line.group.name,
-        "log_stream": line.stream,
-        "timestamp_ms": line.timestamp_ms,
-        "ingested_ms": now_ms,
-        "message": line.message,
-    }
+    rows = [
+        (group.account_id, group.region, group.name, stream, timestamp_ms, now_ms, message)
+        for group, stream, timestamp_ms, message in lines
+    ]
+    insert_plain(connection, log_events, _EVENT_COLUMNS, rows)
 
 
 def _touch_streams(connection: Connection, lines: list[LogLine], now_ms: int) -> None:
