@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from stoker.errors import RequestTimeoutException, RequestTooLargeException, SerializationException
+from stoker.gathered import Gathered
 from stoker.lambda_model.call import Caller
 
 # How long a client may pause in the middle of a body.
@@ -173,14 +174,11 @@ async def read_body(request: HttpRequest, body: IncomingBody, limit: BodyLimit) 
     declared = request.headers.get("content-length")
     if declared is not None and int(declared) > limit.bytes_max:
         raise limit.refusal()
-    pieces: list[bytes] = []
-    size = 0
+    gathered = Gathered()
     is_complete = False
     while not is_complete:
-        piece = await body.read()
+        gathered.add(await body.read())
         is_complete = body.is_complete
-        pieces.append(piece)
-        size += len(piece)
-        if size > limit.bytes_max:
+        if gathered.size_bytes > limit.bytes_max:
             raise limit.refusal()
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return gathered.whole()
