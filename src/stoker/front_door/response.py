@@ -35,7 +35,7 @@ def response_head(answer: WireAnswer, request_id: str, *, is_last: bool, may_chu
         if name == "content-length":
             length_bytes = int(value)
         else:
-            text += f"{name}: {_header_value(value)}\r\n"
+            text += f"{name}: {value if value.isprintable() else _on_one_line(value)}\r\n"
     if "x-amzn-requestid" not in answer.headers:  # a neighbour's answer may have one of its own
         text += f"x-amzn-requestid: {request_id}\r\n"
     is_chunked = False
@@ -72,6 +72,6 @@ def _header_name(name: str) -> str:
     return name.lower()
 
 
-def _header_value(value: str) -> str:
-    """`value` on one line, whatever a handler or runtime put into it."""
-    return value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)
+def _on_one_line(value: str) -> str:
+    """Whatever a handler or runtime put into it."""
+    return "".join(c if c.isprintable() else " " for c in value)
