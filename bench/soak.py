@@ -23,7 +23,7 @@ EXIT_FAILED = 1
 @click.option("--calls", type=click.IntRange(SLICES), default=1_000_000, show_default=True, help="How many, in all.")
 @click.option("--limit-s", type=click.FloatRange(1), default=1800.0, show_default=True, help="Stop after so long.")
 def main(calls: int, limit_s: float) -> None:
-    """Call one function with 32 callers, a twentieth of the calls at a time, and compare the last of them with the first."""
+    """Call one function with 32 callers, and compare the last of the calls with the first."""
     results = Results()
     done = uvloop.run(_soak(calls, limit_s, results))
     for problem in results.problems[:3]:
