@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache, partial
+from typing import Any
 
 from stoker.errors import OperationNotImplementedException
 from stoker.front_door.endpoints import Asked, Received
@@ -37,6 +38,7 @@ class LambdaEndpoint:
         self._body_limits = {name: body_limit(limits, name) for name in operations}
         self._event_limit = BodyLimit(limits.event_payload_bytes_max, "InvokeFunction")
         self._runtimes = self._model.runtimes
+        self._plain: dict[tuple[str, str, str], dict[str, Any]] = {}
 
     def ask(self, request: HttpRequest) -> Asked:
         """Raises UnknownOperationException, OperationNotImplementedException and SerializationException."""
@@ -62,16 +64,41 @@ class LambdaEndpoint:
         operation: Operation,
         received: Received,
     ) -> WireAnswer:
-        model, headers = match.target, received.request.headers
-        members = model.read(match.path_values, query, headers, received.body)
+        model, request = match.target, received.request
+        is_plain = (
+            not query
+            and model.takes_anything
+            and model.header_names.isdisjoint(request.headers)
+            and len(request.raw_path) <= KEPT_PATH_LENGTH_MAX
+        )
+        members = self._plain_members(match, received) if is_plain else self._members(match, query, received)
+        answer = await operation(
+            ApiCall(model.name, received.caller, received.request_id, members, request.endpoint, request.headers)
+        )
+        return model.encode(answer)
+
+    def _members(
+        self, match: Match[OperationModel], query: Mapping[str, list[str]], received: Received
+    ) -> dict[str, Any]:
+        model = match.target
+        members = model.read(match.path_values, query, received.request.headers, received.body)
         if model.names_function and "FunctionName" in members:
             check_region(members["FunctionName"], received.caller)
         model.validate(members)
         refuse_by_other_names(model.name, members, self._runtimes)
-        answer = await operation(
-            ApiCall(model.name, received.caller, received.request_id, members, received.request.endpoint, headers)
-        )
-        return model.encode(answer)
+        return members
+
+    def _plain_members(self, match: Match[OperationModel], received: Received) -> dict[str, Any]:
+        """Of a call that names a function, has a payload and says nothing else: its name is read and checked once."""
+        model, caller = match.target, received.caller
+        assert model.payload is not None
+        key = (model.name, received.request.raw_path, caller.region)
+        known = self._plain.get(key)
+        if known is None:
+            if len(self._plain) >= KEPT_PATHS_MAX:
+                self._plain.clear()
+            known = self._plain[key] = self._members(match, {}, received._replace(body=b""))
+        return {**known, model.payload.name: received.body}
 
 
 def body_limit(limits: Limits, operation: str) -> BodyLimit:

@@ -30,6 +30,8 @@ HEADERS_MAX = 512
 HEAD_TIMEOUT_S = 30.0
 KEEP_ALIVE_S = 75.0
 LINGER_S = 1.0
+# A longer target, or one that is no path, is taken apart by the parser's library, which knows URLs and has a bound.
+PLAIN_TARGET_BYTES_MAX = 4096
 # A smaller body is written together with its head; a larger one is not copied for that.
 JOINED_BYTES_MAX = 16 * 1024
 
@@ -156,15 +158,9 @@ class HttpConnection(asyncio.Protocol):
         self._alarm.clear()
         if len(self._headers) > HEADERS_MAX:
             raise ValueError(f"more than {HEADERS_MAX} headers")
-        url = httptools.parse_url(self._url)
-        head = RequestHead(
-            self._parser.get_method().decode("ascii"),
-            url.path.decode("ascii"),
-            url.query or b"",
-            self._headers,
-            self._address,
-            self._sandbox_caller,
-        )
+        path, query = _path_and_query(self._url)
+        method = self._parser.get_method().decode("ascii")
+        head = RequestHead(method, path.decode("ascii"), query, self._headers, self._address, self._sandbox_caller)
         is_old = self._parser.get_http_version() == "1.0"
         is_last = is_old or not self._parser.should_keep_alive()
         turn = _Turn(head, IncomingBody(self._body_wanted), is_last=is_last, may_chunk=not is_old)
@@ -340,3 +336,12 @@ class HttpConnection(asyncio.Protocol):
             return False
         turn.body.lose()
         return True
+
+
+def _path_and_query(url: bytes) -> tuple[bytes, bytes]:
+    """Of a request's target, which is a path or a whole URL. Raises for what is neither, or too long."""
+    if url.startswith(b"/") and len(url) <= PLAIN_TARGET_BYTES_MAX and b"#" not in url:
+        path, _, query = url.partition(b"?")
+        return path, query
+    parsed = httptools.parse_url(url)
+    return parsed.path, parsed.query or b""
