@@ -19,6 +19,7 @@ from typing import Any
 import httptools
 
 from bench.legs import Leg, leg_of
+from bench.load import payload_of
 from bench.plan import HANDLER, MEMORY_MB
 
 START_LIMIT_S = 60.0
@@ -91,7 +92,7 @@ class _Connection(asyncio.Protocol):
         self._stub = stub
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
-        self._body = b""
+        self._body: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -106,10 +107,10 @@ class _Connection(asyncio.Protocol):
         self._url += url
 
     def on_body(self, body: bytes) -> None:
-        self._body += body
+        self._body.append(body)
 
     def on_message_complete(self) -> None:
-        url, body, self._url, self._body = self._url, self._body, b"", b""
+        url, body, self._url, self._body = self._url, b"".join(self._body), b"", []
         if self._parser.get_method() == b"GET":
             self._stub.polls(self)
             return
@@ -187,29 +188,33 @@ class Floor:
         for client in self._clients:
             client.end()
 
-    async def measure(self, callers: int, leg_s: float, calls_max: int, warm_up: int) -> Leg:
+    async def measure(self, callers: int, leg_s: float, calls_max: int, warm_up: int, payload_bytes: int = 0) -> Leg:
         """One leg, with a client for each caller."""
         latencies: list[float] = []
-        await asyncio.gather(*(self._call_often(number, warm_up) for number in range(callers)))
+        await asyncio.gather(*(self._call_often(number, warm_up, payload_bytes) for number in range(callers)))
         began_s = perf_counter()
         deadline_s = began_s + leg_s
         each = max(1, calls_max // callers)
         async with asyncio.timeout(leg_s + CALL_LIMIT_S):
-            counted = await asyncio.gather(*(self._call_often(number, each, deadline_s) for number in range(callers)))
+            counted = await asyncio.gather(
+                *(self._call_often(number, each, payload_bytes, deadline_s) for number in range(callers))
+            )
         elapsed_s = perf_counter() - began_s
         for some in counted:
             latencies += some
         return leg_of(latencies, elapsed_s)
 
-    async def _call_often(self, caller: int, calls: int, deadline_s: float = float("inf")) -> list[float]:
+    async def _call_often(
+        self, caller: int, calls: int, payload_bytes: int, deadline_s: float = float("inf")
+    ) -> list[float]:
         latencies = []
         for number in range(calls):
-            payload = b'{"caller": %d, "call": %d}' % (caller, number)
+            payload = payload_of(caller, number, payload_bytes)
             sent_s = perf_counter()
             answer = await self._stub.call(payload)
             now_s = perf_counter()
             if answer != payload:
-                raise AssertionError(f"sent {payload!r}, got {answer!r}")
+                raise AssertionError(f"sent {payload[:200]!r}, got {answer[:200]!r}")
             latencies.append(now_s - sent_s)
             if now_s >= deadline_s:
                 break

@@ -29,7 +29,8 @@ _AUTHORIZATION = (
 class Load:
     """What to do. With several `functions`, each is called once, in turn, by one caller: their first calls.
 
-    With a `path`, that is asked for instead of calling a function, and any answer with 200 is right.
+    With a `path`, that is asked for instead of calling a function, and any answer with 200 is right. With
+    `payload_bytes`, each payload is a text of that size.
     """
 
     endpoint: str
@@ -40,6 +41,7 @@ class Load:
     warm_up: int = 0
     pause_s: float = 0.0
     path: str = ""
+    payload_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class _Connection(asyncio.Protocol):
             self._needed = end + 4 + _content_length(bytes(self._received[:end]))
         if len(self._received) < self._needed or self._answer is None:
             return
-        head, _, body = bytes(self._received).partition(b"\r\n\r\n")
+        end = self._received.index(b"\r\n\r\n")
+        head, body = bytes(self._received[:end]), bytes(self._received[end + 4 :])
         self._received.clear()
         self._needed = 0
         self._answer.set_result((head, body))
@@ -89,6 +92,11 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         self._transport.close()
+
+
+def payload_of(caller: int, number: int, size_bytes: int = 0) -> bytes:
+    """One that no other call has, unless it is large."""
+    return b'"%b"' % (b"x" * (size_bytes - 2)) if size_bytes else b'{"caller": %d, "call": %d}' % (caller, number)
 
 
 def _content_length(head: bytes) -> int:
@@ -142,7 +150,7 @@ class _Run:
         head = self._head("GET", path) if path else self._invocation_head(self._load.functions[0])
         latencies = []
         for number in range(calls):
-            payload = b"" if path else b'{"caller": %d, "call": %d}' % (caller, number)
+            payload = b"" if path else payload_of(caller, number, self._load.payload_bytes)
             sent_s = perf_counter()
             answer = await connection.send(head % len(payload) + payload)
             now_s = perf_counter()
@@ -181,7 +189,7 @@ class _Run:
             return
         self._errors += 1
         if len(self._problems) < 3:
-            self._problems.append(f"sent {payload!r}, got {head[:40]!r} {body[:200]!r}")
+            self._problems.append(f"sent {payload[:200]!r}, got {head[:40]!r} {body[:200]!r}")
 
 
 async def _bounded(load: Load) -> Outcome:

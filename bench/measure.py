@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import floor
 from bench.control_plane import ControlPlane, measure_control_plane
+from bench.endurance import Endurance, measure_endurance
 from bench.legs import Leg, leg_of, middle, percentile
 from bench.load import CALL_LIMIT_S, Load
 from bench.node import BenchNode
@@ -28,6 +29,10 @@ class Results:
     node_cold_s: dict[str, list[float]] = field(default_factory=dict)
     first_of_runtime_s: float = 0.0
     isolation: str = ""
+    floor_large_s: list[float] = field(default_factory=list)
+    node_large_s: list[float] = field(default_factory=list)
+    large_bytes: int = 0
+    endurance: Endurance | None = None
     control_plane: ControlPlane | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -56,6 +61,12 @@ class Results:
                 }
                 for case in self.node_cold_s
             ],
+            "large": {
+                "bytes": self.large_bytes,
+                "floor_p50_ms": percentile(self.floor_large_s, 50) * 1000,
+                "node_p50_ms": percentile(self.node_large_s, 50) * 1000,
+            },
+            "endurance": self.endurance.as_json() if self.endurance is not None else None,
             "first_of_runtime_ms": self.first_of_runtime_s * 1000,
             "control_plane": self.control_plane.as_json() if self.control_plane is not None else None,
             "problems": self.problems,
@@ -69,7 +80,7 @@ async def measure(plan: Plan, progress: Callable[[str], None]) -> Results:
     async with BenchNode() as node:
         results.isolation = node.isolation
         await node.deploy("first", ECHO.folder)
-        first = await _load(Load(node.endpoint, ("first",), calls_max=1), results)
+        first = await run_load(Load(node.endpoint, ("first",), calls_max=1), results)
         results.first_of_runtime_s = first["latencies_s"][0]
         await node.deploy("echo", ECHO.folder)
         most = max(plan.callers)
@@ -82,21 +93,33 @@ async def measure(plan: Plan, progress: Callable[[str], None]) -> Results:
                     results.floor_legs.setdefault(callers, []).append(leg)
                     leg = await _node_leg(node, callers, plan, results)
                     results.node_legs.setdefault(callers, []).append(leg)
+                await _large(node, below, plan, results)
                 for case in plan.cold_cases:
                     await _cold(node, case, number, plan, results)
+    progress("endurance")
+    results.endurance = await measure_endurance(plan, lambda load: run_load(load, results))
     progress(f"the control plane with {plan.functions:,} functions")
-    results.control_plane = await measure_control_plane(plan, lambda load: _load(load, results))
+    results.control_plane = await measure_control_plane(plan, lambda load: run_load(load, results))
     return results
 
 
 async def _node_leg(node: BenchNode, callers: int, plan: Plan, results: Results) -> Leg:
     # Environments that were idle are frozen by now, and some are still to be made: neither belongs to this leg.
-    await _load(Load(node.endpoint, ("echo",), callers, calls_max=callers * plan.warm_up), results)
+    await run_load(Load(node.endpoint, ("echo",), callers, calls_max=callers * plan.warm_up), results)
     cpu_before_s = node.cpu_s()
-    outcome = await _load(Load(node.endpoint, ("echo",), callers, plan.leg_s, plan.calls_max, plan.warm_up), results)
+    outcome = await run_load(Load(node.endpoint, ("echo",), callers, plan.leg_s, plan.calls_max, plan.warm_up), results)
     cpu_s = node.cpu_s() - cpu_before_s
     leg = leg_of(outcome["latencies_s"], outcome["elapsed_s"], outcome["errors"])
     return replace(leg, cpu_us_per_call=cpu_s / (leg.calls + callers * plan.warm_up) * 1e6)
+
+
+async def _large(node: BenchNode, below: floor.Floor, plan: Plan, results: Results) -> None:
+    """Payloads of the largest size, there and back, by one caller."""
+    results.large_bytes, calls = plan.large_bytes, plan.large_calls
+    leg = await below.measure(1, plan.leg_s, calls, 1, plan.large_bytes)
+    results.floor_large_s.append(leg.p50_ms / 1000)
+    load = Load(node.endpoint, ("echo",), 1, plan.leg_s, calls, 1, payload_bytes=plan.large_bytes)
+    results.node_large_s.append(percentile((await run_load(load, results))["latencies_s"], 50))
 
 
 async def _cold(node: BenchNode, case: ColdCase, number: int, plan: Plan, results: Results) -> None:
@@ -106,13 +129,13 @@ async def _cold(node: BenchNode, case: ColdCase, number: int, plan: Plan, result
     names = tuple(f"{case.name}-{number}-{index}" for index in range(plan.cold_calls))
     for name in names:
         await node.deploy(name, case.folder)
-    outcome = await _load(Load(node.endpoint, names, pause_s=COLD_PAUSE_S), results)
+    outcome = await run_load(Load(node.endpoint, names, pause_s=COLD_PAUSE_S), results)
     results.node_cold_s.setdefault(case.label, []).extend(outcome["latencies_s"])
     for name in names:
         await node.delete(name)
 
 
-async def _load(load: Load, results: Results) -> dict[str, Any]:
+async def run_load(load: Load, results: Results) -> dict[str, Any]:
     """Run the load generator once. Its own limits bound it; this one is for when it cannot keep them."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.load", json.dumps(asdict(load)), stdout=asyncio.subprocess.PIPE, cwd=ROOT

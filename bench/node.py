@@ -96,9 +96,14 @@ class BenchNode:
                 self._process.wait()
         self._directory.cleanup()
 
-    async def deploy(self, name: str, folder: Path) -> None:
-        """A function of the Python that runs Stoker; active when this returns."""
-        await asyncio.to_thread(self._deploy, name, folder)
+    async def deploy(self, name: str, folder: Path, concurrency: int | None = None) -> None:
+        """A function of the Python that runs Stoker; active when this returns. `concurrency` is reserved for it."""
+        await asyncio.to_thread(self._deploy, name, folder, concurrency)
+
+    async def queue(self, name: str, events: int) -> None:
+        """So many asynchronous invocations, each accepted when this returns."""
+        for _ in range(events):
+            await asyncio.to_thread(self._client.invoke, FunctionName=name, InvocationType="Event", Payload=b"{}")
 
     async def deploy_many(self, count: int, folder: Path) -> None:
         """As many functions of one package; each is active when this returns."""
@@ -109,9 +114,11 @@ class BenchNode:
         for name in names:
             await asyncio.to_thread(self._wait_active, name)
 
-    def _deploy(self, name: str, folder: Path) -> None:
+    def _deploy(self, name: str, folder: Path, concurrency: int | None) -> None:
         self._create(name, _zip_of(folder))
         self._wait_active(name)
+        if concurrency is not None:
+            self._client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=concurrency)
 
     def _create(self, name: str, zip_bytes: bytes) -> None:
         self._client.create_function(
@@ -136,6 +143,14 @@ class BenchNode:
         assert self._process is not None
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+    def memory_mb(self) -> float:
+        """What the node's own process holds in memory (proc(5), VmRSS)."""
+        assert self._process is not None
+        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        return 0.0
 
 
 def _zip_of(folder: Path) -> bytes:

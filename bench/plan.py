@@ -23,6 +23,7 @@ class ColdCase:
 
 
 ECHO = ColdCase("echo", "echo")
+WAITS = HANDLERS / "waits"
 IMPORTS_BOTO3 = ColdCase("imports_boto3", "imports boto3")
 
 
@@ -31,7 +32,9 @@ class Plan:
     """`rounds` times: every leg of warm calls, then `cold_calls` first calls of each kind.
 
     A leg ends after `leg_s` seconds or `calls_max` calls, whichever comes first; each caller's first `warm_up` calls
-    are made and checked, but not counted. Reading the control plane is measured with so many `functions`.
+    are made and checked, but not counted. `large_calls` of `large_bytes` are made by one caller. Reading the control
+    plane is measured with so many `functions`; endurance with so many slices of so many calls, and so many events that
+    wait.
     """
 
     rounds: int = 5
@@ -42,6 +45,23 @@ class Plan:
     cold_calls: int = 5
     cold_cases: tuple[ColdCase, ...] = (ECHO, IMPORTS_BOTO3)
     functions: int = 1000
+    # Just less than the largest payload there may be.
+    large_bytes: int = 6 * 1024 * 1024 - 1024
+    large_calls: int = 15
+    slices: int = 8
+    slice_calls: int = 5_000
+    events: int = 300
 
 
-QUICK = Plan(rounds=2, leg_s=0.3, calls_max=2_000, warm_up=5, cold_calls=2, functions=60)
+QUICK = Plan(
+    rounds=2,
+    leg_s=0.3,
+    calls_max=2_000,
+    warm_up=5,
+    cold_calls=2,
+    functions=60,
+    large_calls=2,
+    slices=2,
+    slice_calls=320,
+    events=10,
+)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.control_plane import ControlPlane
+from bench.endurance import Endurance
 from bench.goals import goals_of
 from bench.legs import middle, percentile
 from bench.measure import Results
@@ -19,7 +20,10 @@ def print_table(results: Results, machine: Mapping[str, str], console: Console) 
     for column in ("floor", "node", "node ÷ floor", "node CPU per call"):
         table.add_column(column, justify="right", no_wrap=True)
     _add_warm(table, results)
+    _add_large(table, results)
     _add_cold(table, results)
+    if results.endurance is not None:
+        _add_endurance(table, results.endurance)
     if results.control_plane is not None:
         _add_control_plane(table, results.control_plane)
     console.print(table)
@@ -28,8 +32,9 @@ def print_table(results: Results, machine: Mapping[str, str], console: Console) 
     console.print(
         f"\nfloor: awslambdaric in a plain process on a bare Runtime API, no sandbox, no Lambda API; for a cold start, "
         f"a new interpreter.\nnode: the whole of it, isolation {results.isolation}, functions of {MEMORY_MB} MB (one "
-        "vCPU, so that nobody is throttled).\nWith many functions, the floor of an operation is the operation without "
-        "HTTP, and that of a call is the same call when there is one function.\n"
+        "vCPU, so that nobody is throttled).\nAfter many calls, and beside events, the floor is the node before that. "
+        "With many functions, the floor of an operation is the operation without HTTP, and that of a call is the same "
+        "call when there is one function.\n"
         "The load generator runs on the same cores.",
         highlight=False,
     )
@@ -53,6 +58,20 @@ def _add_warm(table: Table, results: Results) -> None:
             "",
             end_section=True,
         )
+
+
+def _add_large(table: Table, results: Results) -> None:
+    floor_ms, node_ms = percentile(results.floor_large_s, 50) * 1000, percentile(results.node_large_s, 50) * 1000
+    what = f"warm, 1 caller, {results.large_bytes / 1e6:.1f} MB there and back, p50"
+    table.add_row(what, *_compared(floor_ms, node_ms), "", end_section=True)
+
+
+def _add_endurance(table: Table, measured: Endurance) -> None:
+    """In the floor's column stands the same call before."""
+    after = f"warm, 1 caller, after {measured.calls:,} calls, p50"
+    table.add_row(after, *_compared(measured.alone_ms, measured.after_calls_ms), "")
+    beside = f"warm, 1 caller, beside {measured.events:,} events, p50"
+    table.add_row(beside, *_compared(measured.alone_ms, measured.beside_events_ms), "", end_section=True)
 
 
 def _add_cold(table: Table, results: Results) -> None:

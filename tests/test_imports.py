@@ -31,7 +31,7 @@ LAYERS = (
     {"lambda_model", "code", "database", "sandbox", "runtime_api"},
     {"runtimes"},
     {"config"},
-    {"errors", "limits", "arn", "clock", "supervision"},
+    {"errors", "limits", "arn", "alarm", "clock", "gathered", "supervision"},
 )
 # What each is imported for only when it is needed.
 IMPORTED_LATE = {

@@ -29,7 +29,14 @@ from stoker.logs.api import LogsApi
 from stoker.node import Node
 from stoker.sandbox.file_systems import declared_file_systems
 from stoker.sandbox.network.declared import declared_networks
-from stoker.start import StartError, bound_socket, raise_descriptor_limit, sandbox_maker, stop_signal
+from stoker.start import (
+    StartError,
+    bound_socket,
+    raise_descriptor_limit,
+    sandbox_maker,
+    settle_heap,
+    stop_signal,
+)
 from stoker.supervision import Background
 from stoker.traces.api import TracesApi
 
@@ -39,7 +46,7 @@ log = logging.getLogger("stoker")
 def run(settings: Settings) -> int:
     """Run a node until SIGTERM or Ctrl-C. Returns the exit status; what prevents a start is told in one line."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    for talkative in ("alembic", "uvicorn", "botocore"):
+    for talkative in ("alembic", "botocore"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         uvloop.run(serve(settings))
@@ -87,6 +94,7 @@ async def serve(settings: Settings) -> None:
         await front_door.start()
         await invocations.events.start()
         await invocations.pollers.start()
+        settle_heap()
         node.announce(listener)
         parts.callback(node.withdraw)
         await stop.wait()

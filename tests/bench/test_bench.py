@@ -29,7 +29,14 @@ def test_a_quick_run_measures_everything_and_leaves_nothing(tmp_path: Path, orph
             assert leg[who]["errors"] == 0
         assert leg["node"]["cpu_us_per_call"] > 0
     assert [case["case"] for case in results["cold"]] == ["echo", "imports boto3"]
-    assert len(results["goals"]) == 6
+    assert len(results["goals"]) == 14
+    large = results["large"]
+    assert large["bytes"] > 6_000_000
+    assert large["floor_p50_ms"] > 0
+    assert large["node_p50_ms"] > 0
+    endurance = results["endurance"]
+    assert (endurance["calls"], endurance["lines"], endurance["events"]) == (640, 1920, 10)
+    assert all(endurance[when] > 0 for when in ("alone_ms", "after_calls_ms", "beside_events_ms"))
     control_plane = results["control_plane"]
     assert control_plane.pop("functions") == 60
     assert all(milliseconds > 0 for milliseconds in control_plane.values())

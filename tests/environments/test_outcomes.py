@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from stoker.environments.outcomes import Ending, NoBootstrap, Outcome, TimedOut, exit_text, kept_error_type, outcome_of
+from stoker.environments.outcomes import Ending, NoBootstrap, Outcome, exit_text, kept_error_type, outcome_of
 from stoker.runtime_api.exchange import (
     Failed,
     InvalidResponseMode,
@@ -13,6 +13,7 @@ from stoker.runtime_api.exchange import (
     ResponseTooLarge,
     RuntimeEnded,
     Streamed,
+    TimedOut,
     Truncated,
 )
 

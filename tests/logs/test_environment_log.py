@@ -16,10 +16,10 @@ async def events_of(logs: Logs) -> list[tuple[int, str]]:
 
 async def test_an_invocation_is_logged_in_order(store: LogStore, clock: StillClock, logs: Logs) -> None:
     log = EnvironmentLog(store, clock, GROUP, STREAM)
-    log.platform_line("START RequestId: 1 Version: $LATEST\n")
+    log.platform_lines("START RequestId: 1 Version: $LATEST\n")
     log.write(b"hello\nunfinished")
     log.write(struct.pack(">IIQ", 0xA55A0003, 3, int(NOON_S * 1_000_000)) + b"log")
-    log.platform_line("END RequestId: 1\n")
+    log.platform_lines("END RequestId: 1\n")
     messages = [message for _, message in await events_of(logs)]
     assert messages == [
         "START RequestId: 1 Version: $LATEST\n",
@@ -46,11 +46,11 @@ async def test_nul_and_broken_text_are_stored_readably(store: LogStore, clock: S
 
 async def test_the_tail_is_the_last_4096_bytes_since_it_was_asked_for(store: LogStore, clock: StillClock) -> None:
     log = EnvironmentLog(store, clock, GROUP, STREAM)
-    log.platform_line("before\n")
+    log.platform_lines("before\n")
     assert log.end_tail() == b""
     log.begin_tail()
-    log.platform_line("START\n")
-    log.platform_line("REPORT\n")
+    log.platform_lines("START\n")
+    log.platform_lines("REPORT\n")
     assert log.end_tail() == b"START\nREPORT\n"
     log.begin_tail()
     for number in range(50_000):

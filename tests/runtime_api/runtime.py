@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from stoker.runtime_api.exchange import ACCEPTED, Answer, Event, Exchange, RuntimeState
 from stoker.runtime_api.extensions import Extensions, FunctionFacts
@@ -77,7 +77,7 @@ class Server:
         client.send(NEXT)
         while self.exchange.state is not RuntimeState.READY:
             await asyncio.sleep(0.001)
-        answer = self.exchange.offer(replace(EVENT, sink=sink))
+        answer = self.exchange.offer(EVENT._replace(sink=sink))
         assert (await client.read()).body == EVENT.payload
         return client, answer
 

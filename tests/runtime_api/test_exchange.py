@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -41,7 +40,7 @@ def in_state(state: RuntimeState) -> tuple[Exchange, Delivered]:
     if state is RuntimeState.RESTORE_ERROR:
         exchange.fail_restore(b"{}", "")
     if state in (RuntimeState.RUNNING, RuntimeState.RESPONDING, RuntimeState.RESPONSE_SENT):
-        exchange.offer(replace(EVENT, sink=ResponsePipe(RESPONSE_BYTES_MAX)))
+        exchange.offer(EVENT._replace(sink=ResponsePipe(RESPONSE_BYTES_MAX)))
     if state is RuntimeState.RESPONDING:
         exchange.open_stream("r1", "", lambda: None)
     if state is RuntimeState.RESPONSE_SENT:

@@ -5,10 +5,11 @@ decides by session (`synchronous_commit`). SQLite's file is guarded by the data 
 by an advisory lock: the functions of an account are held in memory, so two nodes on one database would disagree.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
@@ -103,6 +104,18 @@ def _relax_postgresql(engine: Engine) -> None:
     def set_session(connection: Any, _record: Any) -> None:
         connection.execute("SET synchronous_commit TO off")
         connection.commit()
+
+
+def insert_plain(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows of texts and numbers, in the order of `columns`, as they are.
+
+    SQLAlchemy would look at each value of each row, which takes as long as SQLite takes to store it.
+    """
+    statement = str(table.insert().compile(dialect=connection.dialect, column_keys=list(columns)))
+    if connection.dialect.positional:
+        connection.exec_driver_sql(statement, list(rows))
+    else:
+        connection.exec_driver_sql(statement, [dict(zip(columns, row, strict=True)) for row in rows])
 
 
 def claim(engine: Engine) -> Connection | None:

@@ -9,11 +9,11 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
+from stoker.alarm import Alarm
 from stoker.clock import Clock
 from stoker.environments.events import event_head, invoke_event
 from stoker.environments.extensions import ExtensionProcesses
@@ -21,7 +21,6 @@ from stoker.environments.outcomes import (
     Ending,
     FailedInit,
     Outcome,
-    TimedOut,
     exit_text,
     outcome_of,
 )
@@ -34,7 +33,15 @@ from stoker.lambda_model.call import Caller
 from stoker.limits import MEMORY_MB_PER_VCPU
 from stoker.logs.environment_log import EnvironmentLog
 from stoker.logs.platform_log import PlatformLog
-from stoker.runtime_api.exchange import Event, Exchange, ExtensionFailed, InitResult, RuntimeEnded, RuntimeState
+from stoker.runtime_api.exchange import (
+    Event,
+    Exchange,
+    ExtensionFailed,
+    InitResult,
+    RuntimeEnded,
+    RuntimeState,
+    TimedOut,
+)
 from stoker.runtime_api.extensions import ShutdownReason
 from stoker.runtime_api.metadata import Metadata, availability_zone_id
 from stoker.runtime_api.server import RuntimeApi
@@ -103,6 +110,7 @@ class Environment:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._exchange = Exchange(response_bytes_max)
+        self._deadline = Alarm(self._exchange.time_out)
         self._others = ExtensionProcesses(
             plan.version, plan.extensions, environment_log, platform_log, clock, self._extension_failed, self._connect
         )
@@ -174,7 +182,8 @@ class Environment:
     async def run(self, invocation: Invocation) -> InvocationResult:
         """One invocation, from START to REPORT. Raises what `_restore` raises, when it needs to be restored first."""
         self.thaw()
-        await self._restore()
+        if self._exchange.awaits_restore:
+            await self._restore()
         # The loop's own clock has whole milliseconds only: good for a deadline, too coarse for a duration.
         began_s = perf_counter()
         deadline_s = self._loop.time() + self.version.timeout_s
@@ -242,7 +251,7 @@ class Environment:
             self._runtime_done(run, None)
         if failed is not None:
             status = outcome_of(failed, run.invocation.request_id, self.version.timeout_s)
-            told = replace(run.outcome, needs_reset=True, status=status.status, error_type=status.error_type)
+            told = run.outcome._replace(needs_reset=True, status=status.status, error_type=status.error_type)
             run = run._replace(outcome=told, is_platform_fault=True)
         self._drain()
         self._reported(run, ended_s)
@@ -279,6 +288,7 @@ class Environment:
             self._sandbox.kill()
             await self._sandbox.wait_closed()
         self._api.close()
+        self._deadline.close()
         if self._door is not None:
             self._door.close()
         if self._output is not None:
@@ -330,7 +340,8 @@ class Environment:
             return failure
         self._needs_init = False
         self._set_cpu(self._vcpus)
-        await self._restore()
+        if self._exchange.awaits_restore:
+            await self._restore()
         return None
 
     async def _wait_init(self, deadline_s: float, runtime: ProcessSpec | None) -> FailedInit | None:
@@ -361,9 +372,7 @@ class Environment:
     # Restore
 
     async def _restore(self) -> None:
-        """Unless nothing waits for that. Raises SnapStartException, SnapStartTimeoutException."""
-        if not self._exchange.awaits_restore:
-            return
+        """Of a runtime that waits for it. Raises SnapStartException, SnapStartTimeoutException."""
         self._reports.restore_began()
         began_s = perf_counter()
         self._was_restored = True
@@ -387,17 +396,16 @@ class Environment:
         if told is not None:
             self._extensions.invoke(told)
         waiting = self._exchange.offer(event)
+        self._deadline.set(deadline_s)
         try:
-            async with asyncio.timeout_at(deadline_s):
-                answer = await waiting
-        except TimeoutError:
-            self._exchange.withdraw()
-            return TimedOut(), False
+            answer = await waiting
         except asyncio.CancelledError:
             # Only a node that stops cancels an invocation; the handler must not be met running by the next one.
             self._exchange.withdraw()
             self._needs_init = self._needs_reset = True
             raise
+        finally:
+            self._deadline.clear()
         if isinstance(answer, RuntimeEnded) and self._exchange.has_undelivered_event:
             # It died before it saw this event: nothing was run, so it may be run now.
             self._exchange.withdraw()

@@ -7,7 +7,7 @@ import json
 import re
 import signal
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from stoker.runtime_api.exchange import (
     Answer,
@@ -18,15 +18,11 @@ from stoker.runtime_api.exchange import (
     ResponseTooLarge,
     RuntimeEnded,
     Streamed,
+    TimedOut,
     Truncated,
 )
 
 _KEPT_ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
-
-
-@dataclass(frozen=True, slots=True)
-class TimedOut:
-    """The function's time was up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class NoBootstrap:
 
 
 NO_BOOTSTRAP = NoBootstrap()
-Ending = Answer | TimedOut | NoBootstrap
+Ending = Answer | NoBootstrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +45,7 @@ class FailedInit:
     ran_out_of_memory: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """`payload` for the caller; `is_error` for X-Amz-Function-Error; `status` and `error_type` for the REPORT line.
     `xray_cause` is what the runtime told X-Ray of an error. A streamed response has left already: `streamed_bytes` of
     it, in the last `streamed_ms`.

@@ -8,8 +8,7 @@ have an owner (`provisioned.py`): here they are only started, frozen and ended.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from stoker.environments.environment import Environment
 from stoker.environments.group import Group
@@ -73,15 +72,16 @@ class EnvironmentPool:
         """What the environments run: their packages are mounted somewhere."""
         return [environment.version for environment in self._all]
 
-    @asynccontextmanager
-    async def lease(self, version: FunctionVersion) -> AsyncIterator[Environment]:
-        """An environment of `version`, for one invocation. Raises TooManyRequestsException, ServiceException."""
-        group = self._group(version)
-        environment = self._take_idle(group) or await self._wait(group)
-        try:
-            yield environment
-        finally:
-            self._give_back(group, environment)
+    def lease(self, version: FunctionVersion) -> "Lease":
+        """An environment of `version`, for one invocation, in an `async with` block.
+
+        Entering it raises TooManyRequestsException and ServiceException.
+        """
+        return Lease(self, self._group(version))
+
+    async def take(self, group: Group) -> Environment:
+        """For a lease: what was idle last, or what becomes free or is started for it."""
+        return self._take_idle(group) or await self._wait(group)
 
     def prepare(self, version: FunctionVersion) -> None:
         """Start ahead, once, what `version`'s runtime and network need for its first environment."""
@@ -181,7 +181,7 @@ class EnvironmentPool:
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
-                self._give_back(group, future.result())
+                self.give_back(group, future.result())
             raise
 
     def _start_one(self, group: Group) -> None:
@@ -234,7 +234,8 @@ class EnvironmentPool:
                 return environment
         raise AssertionError
 
-    def _give_back(self, group: Group, environment: Environment) -> None:
+    def give_back(self, group: Group, environment: Environment) -> None:
+        """The end of a lease."""
         if environment.is_unfinished:
             self._background.start(self._finish(group, environment), "end of an invocation")
         elif not environment.is_usable:
@@ -251,7 +252,7 @@ class EnvironmentPool:
         try:
             await environment.finish()
         finally:
-            self._give_back(group, environment)
+            self.give_back(group, environment)
 
     async def _recover(self, group: Group, environment: Environment) -> None:
         try:
@@ -348,6 +349,25 @@ class EnvironmentPool:
 
     def _has_members(self, group: Group) -> bool:
         return any(environment.version.build_id == group.version.build_id for environment in self._all)
+
+
+class Lease:
+    """Of one environment, which goes back to its pool at the end of the block."""
+
+    __slots__ = ("_environment", "_group", "_pool")
+
+    def __init__(self, pool: EnvironmentPool, group: Group) -> None:
+        self._pool = pool
+        self._group = group
+        self._environment: Environment | None = None
+
+    async def __aenter__(self) -> Environment:
+        self._environment = environment = await self._pool.take(self._group)
+        return environment
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._environment is not None
+        self._pool.give_back(self._group, self._environment)
 
 
 def _told(error: Exception, version: FunctionVersion) -> LambdaError:

@@ -143,8 +143,8 @@ class Reports:
         restore_ms, self._restore_ms = self._restore_ms, None
         status: Status = outcome.status or "success"
         answered_s = self._began_s + (duration_ms - extensions_ms) / 1000
-        self._log.emit(End(invocation.request_id))
         self._log.emit(
+            End(invocation.request_id),
             Report(
                 invocation.request_id,
                 status,
@@ -159,7 +159,7 @@ class Reports:
                 restore_ms,
                 None if restore_ms is None else billed_ms(restore_ms),
                 (Span("extensionOverhead", answered_s, extensions_ms),) if extensions_ms else (),
-            )
+            ),
         )
         if trace is not None:
             self._trace(invocation, trace, outcome, answered_s, init_ms, restore_ms)

@@ -8,12 +8,12 @@ import secrets
 from collections.abc import Callable
 
 from stoker.clock import Clock
-from stoker.environments.outcomes import FailedInit, TimedOut
+from stoker.environments.outcomes import FailedInit
 from stoker.environments.variables import credentials_of
 from stoker.errors import LambdaError, SnapStartException, SnapStartTimeoutException
 from stoker.functions.records import FunctionVersion
 from stoker.runtime_api.credentials import Credentials
-from stoker.runtime_api.exchange import Exchange
+from stoker.runtime_api.exchange import Exchange, TimedOut
 
 RESTORE_LIMIT_S = 10.0
 # The type of the error when the hooks take longer.

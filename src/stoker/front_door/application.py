@@ -1,4 +1,4 @@
-"""The raw ASGI application: from a request's first line to its response, in the one order that is safe.
+"""From a request's head to its answer, in the one order that is safe.
 
 Choose the endpoint, find what is asked, check the signature's frame, read the body within its limit, verify the
 signature, answer. A client that hangs up stops listening, but what it started runs to its end: an invocation is not
@@ -6,14 +6,12 @@ cancelled on AWS either (reference: invocation, 1).
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
-from uuid import uuid4
 
 from stoker.clock import Clock
 from stoker.config import Settings
-from stoker.errors import ServiceException, ServiceNotProvidedException
+from stoker.errors import ServiceNotProvidedException
 from stoker.front_door.body_stream import BodyStream
 from stoker.front_door.endpoints import Asked, Endpoint, Received
 from stoker.front_door.identity import CredentialScope, Identification, credential_scope
@@ -21,10 +19,10 @@ from stoker.front_door.json_services import JsonEndpoint, JsonService, target_pr
 from stoker.front_door.lambda_endpoint import LambdaEndpoint
 from stoker.front_door.neighbours import NeighbourEndpoint, Neighbours, asked_service, style_of
 from stoker.front_door.raw_routes import PREFIX, RawEndpoint, RawRoute
-from stoker.front_door.request import ClientGoneError, HttpRequest, Receive, Scope, Send, http_request, read_body
+from stoker.front_door.request import HttpRequest, IncomingBody, RequestHead, http_request, read_body
 from stoker.front_door.rest_services import RestEndpoint, RestService
 from stoker.front_door.sigv4 import covers_unread_body, stated_hash
-from stoker.front_door.wire import ErrorStyle, answered, rest_error, send_answer
+from stoker.front_door.wire import ErrorStyle, answered, rest_error
 from stoker.lambda_model.call import Operation
 from stoker.lambda_model.encoding import WireAnswer
 
@@ -55,29 +53,16 @@ class Application:
         self._raw = RawEndpoint(raw_routes)
         self._neighbours = neighbours
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        request_id = str(uuid4())
-        try:
-            body = _Body(receive)
-            answer = await answered(self._serve(scope, body, request_id), rest_error, request_id)
-            if not body.is_begun and _waits_to_send(scope):
-                answer = replace(answer, headers={**answer.headers, "connection": "close"})
-            await send_answer(answer, request_id, send)
-        except ClientGoneError:
-            return
-        except asyncio.CancelledError:
-            # Only a server that stops cancels a request, when its grace is over. Passed on, it would be logged as a
-            # failure of ours, and the client would get a bare 500.
-            stopped = rest_error(ServiceException("The node was stopped before the call ended."), request_id)
-            await send_answer(stopped, request_id, send)
+    async def answer(self, head: RequestHead, body: IncomingBody, request_id: str) -> WireAnswer:
+        """The answer to one request, or its refusal. Raises ClientGoneError only."""
+        return await answered(self._serve(head, body, request_id), rest_error, request_id)
 
-    async def _serve(self, scope: Scope, receive: Receive, request_id: str) -> WireAnswer:
-        request = http_request(scope)
+    async def _serve(self, head: RequestHead, body: IncomingBody, request_id: str) -> WireAnswer:
+        request = http_request(head)
         credentials = credential_scope(request)
         endpoint = self._endpoint(request, credentials)
         return await answered(
-            self._serve_at(endpoint, request, credentials, receive, request_id), endpoint.error_style, request_id
+            self._serve_at(endpoint, request, credentials, body, request_id), endpoint.error_style, request_id
         )
 
     async def _serve_at(
@@ -85,7 +70,7 @@ class Application:
         endpoint: Endpoint,
         request: HttpRequest,
         credentials: CredentialScope | None,
-        receive: Receive,
+        incoming: IncomingBody,
         request_id: str,
     ) -> WireAnswer:
         asked = endpoint.ask(request)
@@ -94,10 +79,10 @@ class Application:
         if asked.streams and (verify is None or covers_unread_body(request, asked.service)):
             if verify is not None:
                 verify(None)
-            stream = BodyStream(request, receive, asked.limit, stated_hash(request) if verify is not None else None)
+            stream = BodyStream(request, incoming, asked.limit, stated_hash(request) if verify is not None else None)
             return await asked.answer(Received(request, b"", caller, request_id, stream))
         limit = replace(asked.limit, bytes_max=HASHED_BYTES_MAX) if asked.streams else asked.limit
-        body = await read_body(request, receive, limit)
+        body = await read_body(request, incoming, limit)
         if verify is not None:
             if len(body) <= HASHED_INLINE_BYTES_MAX:
                 verify(body)
@@ -122,24 +107,6 @@ class Application:
         if self._neighbours is None or service in (None, "lambda", "logs"):
             return Absent(service or str(prefix), style)
         return NeighbourEndpoint(self._neighbours, service, credentials, style)
-
-
-class _Body:
-    """The server's `receive`, remembering whether anybody asked for the body."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.is_begun = False
-
-    async def __call__(self) -> MutableMapping[str, Any]:
-        self.is_begun = True
-        return await self._receive()
-
-
-def _waits_to_send(scope: Scope) -> bool:
-    """Whether the client holds its body back until it is asked for. Refused without, it will never send it, and what
-    it sends next would be taken for the body: RFC 9110, 10.1.1, lets us close the connection instead."""
-    return any(name == b"expect" for name, _ in scope["headers"])
 
 
 class Absent:

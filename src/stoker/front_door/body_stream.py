@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 
 from stoker.errors import InvalidSignatureException
-from stoker.front_door.request import BodyLimit, ClientGoneError, HttpRequest, Receive, next_message
+from stoker.front_door.request import BodyLimit, HttpRequest, IncomingBody
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -16,7 +16,7 @@ class BodyStream:
     `failure` keeps what ended it early, for a reader whose HTTP client hides it.
     """
 
-    def __init__(self, request: HttpRequest, receive: Receive, limit: BodyLimit, signed_hash: str | None) -> None:
+    def __init__(self, request: HttpRequest, body: IncomingBody, limit: BodyLimit, signed_hash: str | None) -> None:
         """`signed_hash` is what the signature states about the body, None when nothing was verified.
 
         Raises RequestTooLargeException when the stated length is already too much.
@@ -27,7 +27,7 @@ class BodyStream:
             raise limit.refusal()
         self.is_empty = declared == "0" if declared is not None else "transfer-encoding" not in headers
         self.failure: Exception | None = None
-        self._receive = receive
+        self._body = body
         self._limit = limit
         # Words such as UNSIGNED-PAYLOAD state nothing that could be compared.
         self._expected = signed_hash.lower() if signed_hash and _SHA256.fullmatch(signed_hash) else None
@@ -63,14 +63,12 @@ class BodyStream:
 
     async def _arriving(self) -> AsyncIterator[bytes]:
         size = 0
-        while True:
-            message = await next_message(self._receive)
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            size += len(message["body"])
+        is_complete = False
+        while not is_complete:
+            piece = await self._body.read()
+            is_complete = self._body.is_complete
+            size += len(piece)
             if size > self._limit.bytes_max:
                 raise self._limit.refusal()
-            if message["body"]:
-                yield message["body"]
-            if not message["more_body"]:
-                return
+            if piece:
+                yield piece

@@ -1,8 +1,7 @@
 """What every kind of endpoint (Lambda, JSON services, raw routes) gives the application for one request."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from stoker.front_door.body_stream import BodyStream
 from stoker.front_door.request import BodyLimit, HttpRequest
@@ -11,8 +10,7 @@ from stoker.lambda_model.call import Caller
 from stoker.lambda_model.encoding import WireAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A request whose caller is known. It is complete, or `stream` is its body while it arrives."""
 
     request: HttpRequest
@@ -22,8 +20,7 @@ class Received:
     stream: BodyStream | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a request asks for, known before its body is read.
 
     `service` is the signing name it must be signed for. `streams` says that `answer` takes a body while it arrives, as

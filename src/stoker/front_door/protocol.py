@@ -1,105 +1,347 @@
-"""uvicorn's HTTP protocol on httptools, with the bounds it lacks: on a request's head, and on the time a head may take.
+"""HTTP/1.1 on one connection, by hand on httptools: requests in turn, each answered by a task of its own.
 
-Without them one client could fill memory with a header that never ends, or hold connections open for nothing.
+By hand because every invocation passes here (decision 0037), and because whoever connects may be hostile: heads are
+bounded in size and time, bodies are left unread when nobody wants them, and what is not HTTP is told so once.
 """
 
 import asyncio
 import json
-from uuid import uuid4
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+import httptools
 
+from stoker.alarm import Alarm
+from stoker.errors import ServiceException
+from stoker.front_door.application import Application
+from stoker.front_door.connections import Connections
+from stoker.front_door.request import ClientGoneError, IncomingBody, RequestHead, new_request_id
+from stoker.front_door.response import LAST_CHUNK, chunk, response_head
+from stoker.front_door.wire import rest_error
+from stoker.lambda_model.call import Caller
+from stoker.lambda_model.encoding import WireAnswer
 from stoker.limits import HEADERS_BYTES_MAX
+
+log = logging.getLogger("stoker.front_door")
 
 HEADERS_MAX = 512
 HEAD_TIMEOUT_S = 30.0
+KEEP_ALIVE_S = 75.0
 LINGER_S = 1.0
+# A longer target, or one that is no path, is taken apart by the parser's library, which knows URLs and has a bound.
+PLAIN_TARGET_BYTES_MAX = 4096
+# A smaller body is written together with its head; a larger one is not copied for that.
+JOINED_BYTES_MAX = 16 * 1024
 
 
-class BoundedHttpProtocol(HttpToolsProtocol):
-    """One connection. A head that is too large or too slow gets its answer and the connection is closed."""
+class _Turn:
+    """One request, until its answer is written."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A new connection has as long for its first head as any later one."""
-        super().connection_made(transport)
-        self._is_refused = False
+    __slots__ = ("body", "expects_continue", "has_begun", "head", "is_last", "is_over", "may_chunk", "task")
+
+    def __init__(self, head: RequestHead, body: IncomingBody, *, is_last: bool, may_chunk: bool) -> None:
+        self.head = head
+        self.body = body
+        self.is_last = is_last
+        self.may_chunk = may_chunk
+        # Whether the client holds its body back until it is asked for.
+        self.expects_continue = False
+        self.has_begun = False
+        self.is_over = False
+        self.task: asyncio.Task[None] | None = None
+
+
+class HttpConnection(asyncio.Protocol):
+    """One connection. `sandbox_caller` is who is at its other end, if it comes from inside a sandbox."""
+
+    def __init__(
+        self, application: Application, connections: Connections, sandbox_caller: Caller | None = None
+    ) -> None:
+        self._application = application
+        self._connections = connections
+        self._sandbox_caller = sandbox_caller
+        self._loop = asyncio.get_running_loop()
+        self._parser: Any = httptools.HttpRequestParser(self)
+        # What a client sends after a request that it called its last is ignored, not an error.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._transport: Any = None
+        self._address = ""
+        self._alarm = Alarm(self._late)
+        # The request that is arriving, the one that is being answered, and those that wait for their turn.
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._expects_continue = False
         self._head_bytes = 0
         self._is_in_head = True
-        self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_TIMEOUT_S, self._head_late)
+        self._arriving: _Turn | None = None
+        self._answered: _Turn | None = None
+        self._waiting: deque[_Turn] = deque()
+        self._is_refused = False
+        self._is_gone = False
+        self._is_finishing = False
+        self._is_unread = False
+        # Set while the client does not read its answers.
+        self._writable: asyncio.Future[None] | None = None
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        host, port = transport.get_extra_info("sockname")[:2]
+        self._address = f"{host}:{port}"
+        if not self._connections.opened(self):
+            self.abort()
+        self._alarm.set(self._loop.time() + HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer with the connection."""
-        self._stop_head_timer()
-        super().connection_lost(exc)
+        self._is_gone = True
+        self._parser = None  # it holds this connection
+        self._alarm.close()
+        self.resume_writing()
+        self._waiting.clear()
+        if self._arriving is not None:
+            self._arriving.body.lose()
+        if self._answered is not None:
+            self._answered.body.lose()
+        self._connections.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        """Count what arrives before a head is complete."""
         if self._is_refused:
             return
         if self._is_in_head:
             self._head_bytes += len(data)
-        super().data_received(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # No other protocol is spoken here: the request was answered as if it had not asked, the rest is not HTTP.
+            return
+        except httptools.HttpParserError:
+            self._refuse(400, "Invalid HTTP request received.")
+            return
         if self._is_in_head and self._head_bytes > HEADERS_BYTES_MAX:
             self._refuse(431, "Request header fields too large")
 
+    def pause_writing(self) -> None:
+        self._writable = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+
+    # httptools
+
     def on_message_begin(self) -> None:
-        """A request has begun: its head is bounded from here."""
-        super().on_message_begin()
+        self._url = b""
+        self._headers = []
+        self._expects_continue = False
         if not self._is_in_head:
             self._is_in_head = True
             self._head_bytes = 0
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._head_late)
+            self._alarm.set(self._loop.time() + HEAD_TIMEOUT_S)
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._is_in_head:  # a trailer: nothing that we read may be in one
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self._expects_continue = True
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is whole; start the request unless it is absurd."""
         self._is_in_head = False
-        self._stop_head_timer()
-        if len(self.headers) > HEADERS_MAX:
+        self._alarm.clear()
+        if len(self._headers) > HEADERS_MAX:
             raise ValueError(f"more than {HEADERS_MAX} headers")
-        super().on_headers_complete()
+        path, query = _path_and_query(self._url)
+        method = self._parser.get_method().decode("ascii")
+        head = RequestHead(method, path.decode("ascii"), query, self._headers, self._address, self._sandbox_caller)
+        is_old = self._parser.get_http_version() == "1.0"
+        is_last = is_old or not self._parser.should_keep_alive()
+        turn = _Turn(head, IncomingBody(self._body_wanted), is_last=is_last, may_chunk=not is_old)
+        turn.expects_continue = self._expects_continue
+        self._arriving = turn
+        if self._answered is None:
+            self._begin(turn)
+        else:
+            self._waiting.append(turn)
+            self._pause_reading()
 
-    def send_400_response(self, msg: str) -> None:
-        """The answer to what is not HTTP, in the form of every other error."""
-        self._refuse(400, msg)
+    def on_body(self, body: bytes) -> None:
+        turn = self._arriving
+        if turn is not None and not turn.is_over and not turn.body.feed(body):
+            self._pause_reading()
 
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def on_message_complete(self) -> None:
+        if self._arriving is not None:
+            self._arriving.body.end()
+            self._arriving = None
 
-    def _head_late(self) -> None:
-        self._head_timer = None
-        self._refuse(408, "Request timeout")
+    # Reading
+
+    def _body_wanted(self) -> None:
+        turn = self._answered
+        if turn is not None and turn.expects_continue and not turn.has_begun and not self._is_closing():
+            turn.expects_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._resume_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._is_unread and not self._is_closing():
+            self._is_unread = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._is_unread and not self._waiting and not self._is_closing():
+            self._is_unread = False
+            self._transport.resume_reading()
+
+    def _is_closing(self) -> bool:
+        return self._is_gone or self._transport.is_closing()
+
+    # Answering
+
+    def _begin(self, turn: _Turn) -> None:
+        self._answered = turn
+        turn.task = self._loop.create_task(self._answer(turn))
+        self._connections.begun(turn.task)
+
+    async def _answer(self, turn: _Turn) -> None:
+        request_id = new_request_id()
+        try:
+            answer = await self._application.answer(turn.head, turn.body, request_id)
+            await self._send(turn, answer, request_id)
+        except ClientGoneError:
+            pass
+        except asyncio.CancelledError:
+            # Only a server that stops cancels a request, when its grace is over.
+            if turn.has_begun or self._writable is not None:
+                self._transport.abort()
+            else:
+                stopped = rest_error(ServiceException("The node was stopped before the call ended."), request_id)
+                await self._send(turn, stopped, request_id)
+        except Exception:
+            log.exception("the answer to request %s could not be sent", request_id)
+            self._transport.close()
+        finally:
+            self._over(turn)
+            assert turn.task is not None
+            self._connections.ended(turn.task)
+
+    async def _send(self, turn: _Turn, answer: WireAnswer, request_id: str) -> None:
+        if turn.expects_continue and not turn.body.is_begun:
+            # Refused without its body, the client will never send it, and what it sends next would be taken for that:
+            # RFC 9110, 10.1.1, lets us close the connection instead.
+            turn.is_last = True
+        head = response_head(answer, request_id, is_last=turn.is_last, may_chunk=turn.may_chunk)
+        if self._writable is not None:
+            await self._writable
+        turn.has_begun = True
+        body = answer.body if turn.head.method != "HEAD" else b""
+        if not isinstance(body, bytes):
+            self._write(head.data)
+            turn.is_last |= not await self._send_pieces(body, head.length_bytes, head.is_chunked, request_id)
+        elif len(body) <= JOINED_BYTES_MAX:
+            self._write(head.data + body)
+        elif not self._is_closing():
+            self._transport.writelines((head.data, body))
+
+    async def _send_pieces(
+        self, pieces: AsyncIterator[bytes], length_bytes: int | None, is_chunked: bool, request_id: str
+    ) -> bool:
+        """Each as it comes. A client that went away is not told, but what writes runs to its end.
+
+        False when the client did not get everything: closing the connection is the only way left to tell it.
+        """
+        sent_bytes = 0
+        try:
+            async for piece in pieces:
+                if self._writable is not None:
+                    await self._writable
+                sent_bytes += len(piece)
+                self._write(chunk(piece) if is_chunked else piece)
+        except asyncio.CancelledError:
+            return False
+        except Exception:
+            log.exception("request %s failed while its response was streaming", request_id)
+            return False
+        if is_chunked:
+            self._write(LAST_CHUNK)
+        return is_chunked or sent_bytes == length_bytes
+
+    def _write(self, data: bytes) -> None:
+        if not self._is_closing():
+            self._transport.write(data)
+
+    def _over(self, turn: _Turn) -> None:
+        """Go on with the next request, or wait for it."""
+        turn.is_over = True
+        self._answered = None
+        if self._is_closing() or self._is_refused:
+            return
+        if turn.is_last or self._is_finishing:
+            self._transport.close()
+        elif self._waiting:
+            self._begin(self._waiting.popleft())
+        elif not self._is_in_head:
+            self._alarm.set(self._loop.time() + KEEP_ALIVE_S)
+        self._resume_reading()
+
+    # Ending
+
+    def finish(self) -> None:
+        """Answer what is being answered, and close; without that, close now."""
+        self._is_finishing = True
+        if self._answered is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _late(self) -> None:
+        if self._is_in_head:
+            self._refuse(408, "Request timeout")
+        elif self._answered is None:
+            self._transport.close()
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer, then close once the client had time to read: closing over its unread bytes would reset it."""
-        if self._is_refused or self.transport.is_closing():
+        if self._is_refused or self._is_closing():
             return
         self._is_refused = True
-        self._stop_head_timer()
+        self._alarm.clear()
         if not self._abandon_request():
-            self.transport.close()
+            self._transport.close()
             return
         body = json.dumps({"message": message}).encode()
-        head = (
-            f"content-type: application/json\r\nx-amzn-requestid: {uuid4()}\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(STATUS_LINE[status] + head.encode("ascii") + body)
-        self.transport.write_eof()
-        self.loop.call_later(LINGER_S, self.transport.close)
+        answer = WireAnswer(status, {"content-type": "application/json"}, body)
+        self._transport.write(response_head(answer, new_request_id(), is_last=True, may_chunk=False).data + body)
+        self._transport.write_eof()
+        self._loop.call_later(LINGER_S, self._transport.close)
 
     def _abandon_request(self) -> bool:
         """Whether an error may be written now: not when another request's answer is due on this connection.
 
         A request whose body is still arriving is told that its client has gone, so that it ends unanswered.
         """
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete:
+        turn = self._answered
+        if turn is None:
             return True
-        if cycle.response_started or not cycle.more_body or self.pipeline:
+        if turn.has_begun or turn.body.is_complete or self._waiting:
             return False
-        cycle.disconnected = True
-        cycle.message_event.set()
+        turn.body.lose()
         return True
+
+
+def _path_and_query(url: bytes) -> tuple[bytes, bytes]:
+    """Of a request's target, which is a path or a whole URL. Raises for what is neither, or too long."""
+    if url.startswith(b"/") and len(url) <= PLAIN_TARGET_BYTES_MAX and b"#" not in url:
+        path, _, query = url.partition(b"?")
+        return path, query
+    parsed = httptools.parse_url(url)
+    return parsed.path, parsed.query or b""

@@ -1,22 +1,22 @@
-"""An HTTP request as the front door sees it, before anyone knows what it asks for."""
+"""An HTTP request as the front door sees it, before anyone knows what it asks for.
+
+Named tuples where one is made for every request: a frozen dataclass takes three times as long to make.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from stoker.errors import RequestTimeoutException, RequestTooLargeException, SerializationException
+from stoker.gathered import Gathered
 from stoker.lambda_model.call import Caller
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-# Where a sandbox's door says who is inside. A server sets the keys of a scope; what a client sends is under "headers".
-SANDBOX_CALLER = "stoker.sandbox_caller"
 
 # How long a client may pause in the middle of a body.
 BODY_PAUSE_MAX_S = 30.0
+# What is held of a body before its connection is left unread. One read of the socket more may come on top.
+HELD_BYTES_MAX = 512 * 1024
 
 # Two of one of these would let us and whoever checks before us read different requests.
 _ONLY_ONCE = frozenset(
@@ -28,9 +28,15 @@ class ClientGoneError(Exception):
     """The client hung up before its request was complete: there is nobody to answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """`raw_path` is still percent-encoded; header names are lower case, repeated values joined with commas.
+def new_request_id() -> str:
+    """A random UUID (version 4), in a third of the time that the standard library takes for one."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+class RequestHead(NamedTuple):
+    """As it was received: `headers` in their order, names in lower case. The path is still percent-encoded.
 
     `sandbox_caller` is who runs in the sandbox on whose own socket the request came, None for any other.
     """
@@ -38,24 +44,30 @@ class HttpRequest:
     method: str
     raw_path: str
     query_string: bytes
-    headers: Mapping[str, str]
-    scheme: str
-    server: tuple[str, int | None] | None
+    headers: list[tuple[bytes, bytes]]
+    address: str
     sandbox_caller: Caller | None = None
 
-    @property
-    def endpoint(self) -> str:
-        """The base URL by which the client reached us."""
-        host = self.headers.get("host")
-        if host is None and self.server is not None:
-            host = f"{self.server[0]}:{self.server[1]}"
-        return f"{self.scheme}://{host}"
+
+class HttpRequest(NamedTuple):
+    """`raw_path` is still percent-encoded; header names are lower case, repeated values joined with commas.
+
+    `endpoint` is the base URL by which the client reached us. `sandbox_caller` is who runs in the sandbox on whose own
+    socket the request came, None for any other.
+    """
+
+    method: str
+    raw_path: str
+    query_string: bytes
+    headers: Mapping[str, str]
+    endpoint: str
+    sandbox_caller: Caller | None = None
 
 
-def http_request(scope: Scope) -> HttpRequest:
-    """The request of an ASGI scope. Raises SerializationException for headers that contradict each other."""
+def http_request(head: RequestHead) -> HttpRequest:
+    """The request of a head. Raises SerializationException for headers that contradict each other."""
     headers: dict[str, str] = {}
-    for name_bytes, value_bytes in scope["headers"]:
+    for name_bytes, value_bytes in head.headers:
         name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
         if name in headers:
             if name in _ONLY_ONCE:
@@ -65,15 +77,79 @@ def http_request(scope: Scope) -> HttpRequest:
     if headers.get("transfer-encoding", "chunked").lower() != "chunked":
         # The server undoes chunks alone: what is left would not be what the client meant.
         raise SerializationException("The only Transfer-Encoding that is understood is chunked.")
-    return HttpRequest(
-        method=scope["method"],
-        raw_path=scope["raw_path"].decode("ascii"),
-        query_string=scope["query_string"],
-        headers=headers,
-        scheme=scope["scheme"],
-        server=scope["server"],
-        sandbox_caller=scope.get(SANDBOX_CALLER),
-    )
+    endpoint = f"http://{headers.get('host') or head.address}"
+    return HttpRequest(head.method, head.raw_path, head.query_string, headers, endpoint, head.sandbox_caller)
+
+
+class IncomingBody:
+    """A body while it arrives: filled by its connection, read once by whoever answers the request.
+
+    `is_begun` says that somebody wants it, `is_complete` that all of it is here.
+    """
+
+    __slots__ = ("_held_bytes", "_is_lost", "_on_wanted", "_pieces", "_reader", "is_begun", "is_complete")
+
+    def __init__(self, on_wanted: Callable[[], None]) -> None:
+        """`on_wanted` is called when the reader wants more than there is."""
+        self.is_begun = False
+        self.is_complete = False
+        self._on_wanted = on_wanted
+        self._pieces: list[bytes] = []
+        self._held_bytes = 0
+        self._is_lost = False
+        self._reader: asyncio.Future[None] | None = None
+
+    # The connection's side.
+
+    def feed(self, piece: bytes) -> bool:
+        """The next bytes. False: that is enough for now."""
+        self._pieces.append(piece)
+        self._held_bytes += len(piece)
+        self._wake()
+        return self._held_bytes <= HELD_BYTES_MAX
+
+    def end(self) -> None:
+        """That was all."""
+        self.is_complete = True
+        self._wake()
+
+    def lose(self) -> None:
+        """The client is gone."""
+        self._is_lost = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    # The reader's side.
+
+    async def read(self) -> bytes:
+        """What has arrived since the last time; with `is_complete` it is the rest, which may be empty.
+
+        Raises RequestTimeoutException for a client that stops, ClientGoneError for one that left before the end.
+        """
+        self.is_begun = True
+        if not self.is_complete:
+            self._on_wanted()
+            if not self._pieces and not self._is_lost:
+                await self._wait()
+            if self._is_lost and not self.is_complete:
+                raise ClientGoneError
+        pieces, self._pieces, self._held_bytes = self._pieces, [], 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _wait(self) -> None:
+        self._reader = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(BODY_PAUSE_MAX_S):
+                await self._reader
+        except TimeoutError:
+            raise RequestTimeoutException(
+                f"The request body did not arrive within {BODY_PAUSE_MAX_S:.0f} seconds."
+            ) from None
+        finally:
+            self._reader = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,36 +166,19 @@ class BodyLimit:
         )
 
 
-async def read_body(request: HttpRequest, receive: Receive, limit: BodyLimit) -> bytes:
+async def read_body(request: HttpRequest, body: IncomingBody, limit: BodyLimit) -> bytes:
     """The whole body; one that arrives in one piece is not copied again.
 
-    Raises RequestTooLargeException as soon as it is known, RequestTimeoutException for a client that stops, and
-    ClientGoneError.
+    Raises RequestTooLargeException as soon as it is known, RequestTimeoutException and ClientGoneError.
     """
     declared = request.headers.get("content-length")
     if declared is not None and int(declared) > limit.bytes_max:
         raise limit.refusal()
-    pieces: list[bytes] = []
-    size = 0
+    gathered = Gathered()
     is_complete = False
     while not is_complete:
-        message = await next_message(receive)
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        pieces.append(message["body"])
-        size += len(message["body"])
-        if size > limit.bytes_max:
+        gathered.add(await body.read())
+        is_complete = body.is_complete
+        if gathered.size_bytes > limit.bytes_max:
             raise limit.refusal()
-        is_complete = not message["more_body"]
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-async def next_message(receive: Receive) -> MutableMapping[str, Any]:
-    """The next piece of a body. Raises RequestTimeoutException."""
-    try:
-        async with asyncio.timeout(BODY_PAUSE_MAX_S):
-            return await receive()
-    except TimeoutError:
-        raise RequestTimeoutException(
-            f"The request body did not arrive within {BODY_PAUSE_MAX_S:.0f} seconds."
-        ) from None
+    return gathered.whole()

@@ -7,11 +7,9 @@ operations) is as at the front door.
 import asyncio
 import socket
 
-import uvicorn
-from uvicorn.server import ServerState
-
-from stoker.front_door.protocol import BoundedHttpProtocol
-from stoker.front_door.request import SANDBOX_CALLER, Receive, Scope, Send
+from stoker.front_door.application import Application
+from stoker.front_door.connections import Connections, cancelled
+from stoker.front_door.protocol import HttpConnection
 from stoker.lambda_model.call import Caller
 
 CONNECTIONS_MAX = 128
@@ -21,23 +19,24 @@ class SandboxDoors:
     """All of them. Sandboxes may come before the front door is built: their connections wait until `open`."""
 
     def __init__(self) -> None:
-        self._config: uvicorn.Config | None = None
+        self._application: Application | None = None
         self._doors: set[SandboxDoor] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        # Behind all doors: a request may outlive its connection, its door and its sandbox.
+        self._answering: set[asyncio.Task[None]] = set()
 
     async def add(self, listener: socket.socket, caller: Caller) -> "SandboxDoor":
         """Answer on a listening socket for `caller`, until the door is closed."""
-        door = SandboxDoor(self, listener, caller, self._tasks)
+        door = SandboxDoor(self, listener, Connections(self._answering, CONNECTIONS_MAX), caller)
         self._doors.add(door)
-        if self._config is not None:
-            await door.open(self._config)
+        if self._application is not None:
+            await door.open(self._application)
         return door
 
-    async def open(self, config: uvicorn.Config) -> None:
-        """Answer with the application of `config` from now on. Called once."""
-        self._config = config
+    async def open(self, application: Application) -> None:
+        """Answer from now on. Called once."""
+        self._application = application
         for door in list(self._doors):
-            await door.open(config)
+            await door.open(application)
 
     def forget(self, door: "SandboxDoor") -> None:
         self._doors.discard(door)
@@ -46,32 +45,26 @@ class SandboxDoors:
         """Close every door and end what was still being answered behind them."""
         for door in list(self._doors):
             door.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(self._answering)
 
 
 class SandboxDoor:
     """One sandbox's."""
 
-    def __init__(
-        self, doors: SandboxDoors, listener: socket.socket, caller: Caller, tasks: set[asyncio.Task[None]]
-    ) -> None:
+    def __init__(self, doors: SandboxDoors, listener: socket.socket, connections: Connections, caller: Caller) -> None:
         self._doors = doors
         self._listener = listener
+        self._connections = connections
         self._caller = caller
-        self._state = ServerState()
-        # uvicorn runs each request as a task and puts it here; it may outlive its connection and its sandbox.
-        self._state.tasks = tasks
         self._server: asyncio.Server | None = None
         self._is_closed = False
 
-    async def open(self, config: uvicorn.Config) -> None:
+    async def open(self, application: Application) -> None:
         """Accept connections."""
         if self._is_closed:
             return
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Connection(config, self._state, self._caller), sock=self._listener
+            lambda: HttpConnection(application, self._connections, self._caller), sock=self._listener
         )
 
     def close(self) -> None:
@@ -80,24 +73,4 @@ class SandboxDoor:
         self._doors.forget(self)
         if self._server is not None:
             self._server.close()
-        for connection in list(self._state.connections):
-            connection.transport.abort()
-
-
-class _Connection(BoundedHttpProtocol):
-    """A connection whose requests carry who is inside, where no client can put anything."""
-
-    def __init__(self, config: uvicorn.Config, state: ServerState, caller: Caller) -> None:
-        super().__init__(config=config, server_state=state, app_state={})
-        application = self.app
-
-        async def known(scope: Scope, receive: Receive, send: Send) -> None:
-            await application({**scope, SANDBOX_CALLER: caller}, receive, send)
-
-        self.app = known
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """One too many is closed at once."""
-        super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS_MAX:
-            transport.abort()
+        self._connections.abort()

@@ -6,10 +6,15 @@ send any (DNS rebinding: their `Host` tells). Tools send no `Origin`, and call t
 
 import ipaddress
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from stoker.errors import AccessDeniedException
 from stoker.front_door.request import HttpRequest
+
+# Answers about so many names are kept, of none that is longer than a name of DNS with a port.
+KEPT_NAMES_MAX = 256
+KEPT_NAME_LENGTH_MAX = 270
 
 
 class WebPageGuard:
@@ -18,6 +23,7 @@ class WebPageGuard:
     def __init__(self, host: str, allowed_hosts: Collection[str]) -> None:
         """`host` is where the node listens; `allowed_hosts` are further names by which it is called."""
         self._names = {"localhost", host.lower(), *(name.lower() for name in allowed_hosts)}
+        self._is_known_local = lru_cache(KEPT_NAMES_MAX)(self._looks_local)
 
     def check(self, request: HttpRequest) -> None:
         """Raises AccessDeniedException."""
@@ -32,6 +38,9 @@ class WebPageGuard:
             raise AccessDeniedException("This node has no credentials, so it does not answer web pages of other sites.")
 
     def _is_local(self, url: str) -> bool:
+        return self._is_known_local(url) if len(url) <= KEPT_NAME_LENGTH_MAX else self._looks_local(url)
+
+    def _looks_local(self, url: str) -> bool:
         try:
             name = urlsplit(url).hostname
         except ValueError:

@@ -4,14 +4,13 @@ It also holds the only broad `except Exception` of the request path: what nobody
 ServiceException that tells a client nothing about our insides.
 """
 
-import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from xml.sax.saxutils import escape
 
 from stoker.errors import LambdaError, ServiceException
-from stoker.front_door.request import ClientGoneError, Send
+from stoker.front_door.request import ClientGoneError
 from stoker.lambda_model.encoding import WireAnswer
 
 log = logging.getLogger("stoker.front_door")
@@ -61,39 +60,3 @@ def xml_error(error: LambdaError, request_id: str) -> WireAnswer:
 
 def _json(document: Mapping[str, object]) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
-
-
-async def send_answer(answer: WireAnswer, request_id: str, send: Send) -> None:
-    """Write one response. A body that is an iterator goes out chunk by chunk."""
-    headers = [(name.encode("latin-1"), _header_value(value)) for name, value in answer.headers.items()]
-    if "x-amzn-requestid" not in answer.headers:  # a neighbour's answer may have one of its own
-        headers.append((b"x-amzn-RequestId", request_id.encode("ascii")))
-    if isinstance(answer.body, bytes):
-        if answer.status != 204:
-            headers.append((b"content-length", b"%d" % len(answer.body)))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
-    else:
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await _send_stream(answer.body, request_id, send)
-
-
-async def _send_stream(chunks: AsyncIterator[bytes], request_id: str, send: Send) -> None:
-    try:
-        async for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    except asyncio.CancelledError:
-        # Only a server that stops cancels a request. As below.
-        return
-    except Exception:
-        # The status is out already. Leaving the response unfinished makes the server cut the connection, which is the
-        # only way left to tell the client that it did not get everything.
-        log.exception("request %s failed while its response was streaming", request_id)
-        return
-    await send({"type": "http.response.body", "body": b""})
-
-
-def _header_value(value: str) -> bytes:
-    """`value` as one header line, whatever a handler or runtime put into it."""
-    text = value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)
-    return text.encode("latin-1", "replace")

@@ -5,8 +5,6 @@ provisioned are places of their own: they are taken from the function's reservat
 the calls that run on them are not counted here. Source: reference, control plane, 9, and invocation, 3.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from stoker.errors import TooManyRequestsException
@@ -60,23 +58,35 @@ class Concurrency:
         if not places and not usage.running and usage.reserved is None:
             del self._usages[key]  # perhaps the last that is heard of a deleted function
 
-    @contextmanager
-    def reserve(self, version: FunctionVersion) -> Iterator[None]:
-        """A place for one invocation on demand. Raises TooManyRequestsException when all are taken."""
+    def reserve(self, version: FunctionVersion) -> "Place":
+        """A place for one invocation on demand, for a `with` block.
+
+        Entering it raises TooManyRequestsException when all are taken.
+        """
         key = (version.account_id, version.region, version.name)
-        usage = self._usages.get(key) or self._new_usage(key)
-        _take(usage)
-        try:
-            yield
-        finally:
-            usage.running -= 1
-            if usage.reserved is None:
-                usage.pool.running -= 1
+        return Place(self._usages.get(key) or self._new_usage(key))
 
     def _new_usage(self, key: FunctionKey) -> _Usage:
         pool = self._pools.setdefault(key[:2], _Pool(self._account_limit))
         usage = self._usages[key] = _Usage(pool)
         return usage
+
+
+class Place:
+    """Taken inside of its block."""
+
+    __slots__ = ("_usage",)
+
+    def __init__(self, usage: _Usage) -> None:
+        self._usage = usage
+
+    def __enter__(self) -> None:
+        _take(self._usage)
+
+    def __exit__(self, *_: object) -> None:
+        self._usage.running -= 1
+        if self._usage.reserved is None:
+            self._usage.pool.running -= 1
 
 
 def _take(usage: _Usage) -> None:

@@ -1,7 +1,5 @@
 """The narrow waist: every trigger, whatever it is, comes through `Invoker.invoke`."""
 
-from dataclasses import replace
-
 from stoker.environments.pool import EnvironmentPool
 from stoker.environments.provisioned import ProvisionedConcurrency
 from stoker.errors import (
@@ -76,7 +74,7 @@ class Invoker:
                 raise RecursiveInvocationException(
                     "Lambda detected that the function is invoked in a recursive loop, and stopped its invocation."
                 )
-        return replace(invocation, trace_id=with_invocation_of(invocation.trace_id, arn))
+        return invocation._replace(trace_id=with_invocation_of(invocation.trace_id, arn))
 
     def stop(self) -> None:
         """Take no new work; what runs may finish."""

@@ -24,6 +24,8 @@ def valid_lineage(text: str) -> str:
 
 def invocations_of(trace: str, function_arn: str) -> int:
     """How often the function was invoked so far in the chain of `trace`."""
+    if _MEMBER not in trace:
+        return 0
     return _counts(trace).get(_id(function_arn), 0)
 
 

@@ -7,7 +7,6 @@ reads.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 from stoker.errors import LambdaError
 from stoker.invocation import Invocation, InvocationResult
@@ -62,7 +61,7 @@ class ResponseStreams:
         """Run it, and return when its response begins or it ends. Raises what `Invoker.invoke` refuses."""
         pipe = ResponsePipe(self._bytes_max)
         running = self._background.start(
-            self._run(replace(invocation, sink=pipe), pipe), f"streamed invocation {invocation.request_id}"
+            self._run(invocation._replace(sink=pipe), pipe), f"streamed invocation {invocation.request_id}"
         )
         await pipe.wait_begun()
         streamed = StreamedInvocation(pipe, running, self._bytes_per_s)

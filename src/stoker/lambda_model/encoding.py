@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from stoker.lambda_model.call import ApiAnswer
 from stoker.lambda_model.event_stream import encode_events
@@ -18,8 +18,7 @@ from stoker.lambda_model.shapes import Member, Shape
 EVENT_STREAM_TYPE = "application/vnd.amazon.eventstream"
 
 
-@dataclass(frozen=True, slots=True)
-class WireAnswer:
+class WireAnswer(NamedTuple):
     """An answer as bytes; a body that is an iterator is sent as it comes, in chunks."""
 
     status: int

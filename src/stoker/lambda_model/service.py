@@ -48,6 +48,9 @@ class OperationModel:
     validated: tuple[Member, ...]
     names_function: bool
     output: OutputPlan
+    # The lower-case names of the headers that are members; and whether the body is a member of which nothing is asked.
+    header_names: frozenset[str]
+    takes_anything: bool
 
     def read(
         self,
@@ -183,6 +186,7 @@ def _operation(name: str, description: Mapping[str, Any], shapes: Shapes, conten
     shape = shapes.get(description["input"]["shape"]) if "input" in description else None
     output = shapes.get(description["output"]["shape"]) if "output" in description else None
     members = tuple(shape.members.values()) if shape is not None else ()
+    payload = shape.members[shape.payload] if shape is not None and shape.payload else None
     return OperationModel(
         name=name,
         method=http["method"],
@@ -192,11 +196,13 @@ def _operation(name: str, description: Mapping[str, Any], shapes: Shapes, conten
         path_members=_at(members, "uri"),
         query_members=_at(members, "querystring"),
         header_members=tuple((member, member.wire_name.lower()) for member in _at(members, "header")),
-        payload=shape.members[shape.payload] if shape is not None and shape.payload else None,
+        payload=payload,
         has_body=bool(shape is not None and shape.body_members),
         validated=_in_order_of_validation(name, members),
         names_function=any(member.name == "FunctionName" and member.is_required for member in members),
         output=output_plan(output, STATUSES.get(name, http.get("responseCode", 200)), content_type),
+        takes_anything=payload is not None and payload.shape.kind == "blob" and not _is_checked(payload),
+        header_names=frozenset(member.wire_name.lower() for member in _at(members, "header")),
     )
 
 

@@ -56,12 +56,21 @@ def validate(members: tuple[Member, ...], values: Mapping[str, Any]) -> None:
         for member in members:
             value = values.get(member.name)
             if value is not None:
-                _check(member.shape, value, lower_camel(member.name), violations)
+                if not _holds_plainly(member.shape, value):
+                    _check(member.shape, value, lower_camel(member.name), violations)
             elif member.is_required:
                 violations.add(member.shape, None, lower_camel(member.name), NOT_NULL_TEXT)
     except _EnoughError:
         pass
     violations.raise_if_any()
+
+
+def _holds_plainly(shape: Shape, value: Any) -> bool:
+    """Whether all is well with a value that has no parts: what nearly every member of an Invoke is."""
+    for constraint in shape.constraints:
+        if not constraint.holds(value):
+            return False
+    return shape.kind not in _INSIDE
 
 
 def _check(shape: Shape, value: Any, path: str, violations: Violations) -> None:

@@ -67,12 +67,16 @@ class EnvironmentLog:
         """The pipe ended: an unfinished line is an event too."""
         self._reader.flush()
 
-    def platform_line(self, text: str) -> None:
-        """Log a line of the platform's, after what was printed before it, finished or not."""
+    def platform_lines(self, *texts: str) -> None:
+        """Log lines of the platform's, after what was printed before them, finished or not."""
+        if not texts:
+            return
         self._reader.flush()
         if self._extensions is not None:
             self._extensions.flush()
-        self._emit(text)
+        timestamp_ms = self._timestamp_ms(None)
+        for text in texts:
+            self._append(timestamp_ms, text)
 
     def of_extensions(self) -> "ExtensionOutput":
         """The log as extensions write it, through a pipe of their own."""
@@ -120,14 +124,19 @@ class EnvironmentLog:
             self._tee("extension", text, self._last_ms)
 
     def _emit(self, text: str, timestamp_ms: int | None = None) -> None:
-        now_ms = int(self._clock.now_s() * 1000)
-        if timestamp_ms is None or abs(timestamp_ms - now_ms) > BELIEVED_TIME_MS:
-            timestamp_ms = now_ms
+        # PostgreSQL's text cannot hold the NUL character.
+        self._append(self._timestamp_ms(timestamp_ms), text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+
+    def _timestamp_ms(self, claimed_ms: int | None) -> int:
+        timestamp_ms = int(self._clock.now_s() * 1000)
+        if claimed_ms is not None and abs(claimed_ms - timestamp_ms) <= BELIEVED_TIME_MS:
+            timestamp_ms = claimed_ms
         # A frame's own time may be earlier than that of what was printed before it, which got its time when it was
         # read: the order in which things were written counts for more than the last millisecond.
-        timestamp_ms = self._last_ms = max(timestamp_ms, self._last_ms)
-        # PostgreSQL's text cannot hold the NUL character.
-        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        self._last_ms = max(timestamp_ms, self._last_ms)
+        return self._last_ms
+
+    def _append(self, timestamp_ms: int, text: str) -> None:
         self._store.append(self.group, self.stream, timestamp_ms, text)
         if self._tail is not None:
             self._tail += text[-TAIL_BYTES:].encode()

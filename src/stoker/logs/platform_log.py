@@ -42,15 +42,14 @@ class PlatformLog:
         if listener in self._listeners:
             self._listeners.remove(listener)
 
-    def emit(self, event: PlatformEvent) -> None:
-        """Log it, after what was printed before it."""
-        line = self._render(event)
-        if line is not None:
-            self._log.platform_line(line)
+    def emit(self, *events: PlatformEvent) -> None:
+        """Log what happened in one moment, after what was printed before it."""
+        self._log.platform_lines(*[line for event in events if (line := self._render(event)) is not None])
         if self._listeners:
             now_s = self._clock.now_s()
-            for listener in self._listeners:
-                listener(event, now_s)
+            for event in events:
+                for listener in self._listeners:
+                    listener(event, now_s)
 
     def _json_line(self, event: PlatformEvent) -> str | None:
         assert self._json_level is not None

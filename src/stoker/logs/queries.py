@@ -18,14 +18,13 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    literal,
-    or_,
     select,
     tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from stoker.database.dialects import insert_plain
 from stoker.logs.records import LogEvent, LogGroup, LogGroupName, LogLine, LogPosition, LogStream
 from stoker.logs.tables import log_events, log_groups, log_streams
 
@@ -34,6 +33,7 @@ ANSWER_BYTES_MAX = 1024 * 1024
 EVENT_OVERHEAD_BYTES = 26
 # An event may have 256 KB: rows are fetched so many at a time, and not the whole answer.
 FETCH_ROWS = 200
+_EVENT_COLUMNS = ("account_id", "region", "log_group", "log_stream", "timestamp_ms", "ingested_ms", "message")
 # Deleting in pieces keeps each transaction short; an hour's expired events may be millions.
 DELETE_EVENTS_MAX = 5_000
 
@@ -96,45 +96,44 @@ def insert_lines(connection: Connection, lines: list[LogLine], now_ms: int, rete
     for group in {line.group for line in lines}:
         create_group(connection, group, now_ms, retention_days)
     _touch_streams(connection, lines, now_ms)
-    connection.execute(log_events.insert(), [_event_row(line, now_ms) for line in lines])
-
-
-def _event_row(line: LogLine, now_ms: int) -> dict[str, Any]:
-    return {
-        "account_id": line.group.account_id,
-        "region": line.group.region,
-        "log_group": line.group.name,
-        "log_stream": line.stream,
-        "timestamp_ms": line.timestamp_ms,
-        "ingested_ms": now_ms,
-        "message": line.message,
-    }
+    rows = [
+        (group.account_id, group.region, group.name, stream, timestamp_ms, now_ms, message)
+        for group, stream, timestamp_ms, message in lines
+    ]
+    insert_plain(connection, log_events, _EVENT_COLUMNS, rows)
 
 
 def _touch_streams(connection: Connection, lines: list[LogLine], now_ms: int) -> None:
+    """One statement for all of them: a batch may have lines of hundreds of environments."""
     times: dict[tuple[LogGroupName, str], tuple[int, int]] = {}
     for line in lines:
-        first, last = times.get((line.group, line.stream), (line.timestamp_ms, line.timestamp_ms))
-        times[line.group, line.stream] = (min(first, line.timestamp_ms), max(last, line.timestamp_ms))
-    for (group, name), (first_ms, last_ms) in times.items():
-        create_stream(connection, group, name, now_ms)
-        connection.execute(
-            update(log_streams)
-            .where(_of_group(log_streams, group), log_streams.c.name == name)
-            .values(
-                first_event_ms=_least(log_streams.c.first_event_ms, first_ms),
-                last_event_ms=_greatest(log_streams.c.last_event_ms, last_ms),
-                last_ingested_ms=now_ms,
-            )
-        )
-
-
-def _least(column: ColumnElement[int], value: int) -> ColumnElement[int]:
-    return case((or_(column.is_(None), column > value), literal(value)), else_=column)
-
-
-def _greatest(column: ColumnElement[int], value: int) -> ColumnElement[int]:
-    return case((or_(column.is_(None), column < value), literal(value)), else_=column)
+        key = (line.group, line.stream)
+        first, last = times.get(key, (line.timestamp_ms, line.timestamp_ms))
+        times[key] = (min(first, line.timestamp_ms), max(last, line.timestamp_ms))
+    rows = [
+        {
+            **_stream_row(group, name, now_ms),
+            "first_event_ms": first_ms,
+            "last_event_ms": last_ms,
+            "last_ingested_ms": now_ms,
+        }
+        for (group, name), (first_ms, last_ms) in times.items()
+    ]
+    added = _insert(connection, log_streams)
+    told, new = log_streams.c, added.excluded
+    touched = added.on_conflict_do_update(
+        index_elements=list(log_streams.primary_key),
+        set_={
+            "first_event_ms": case(
+                (told.first_event_ms < new.first_event_ms, told.first_event_ms), else_=new.first_event_ms
+            ),
+            "last_event_ms": case(
+                (told.last_event_ms > new.last_event_ms, told.last_event_ms), else_=new.last_event_ms
+            ),
+            "last_ingested_ms": new.last_ingested_ms,
+        },
+    )
+    connection.execute(touched, rows)
 
 
 def create_group(connection: Connection, group: LogGroupName, created_ms: int, retention_days: int | None) -> bool:
@@ -154,25 +153,28 @@ def create_group(connection: Connection, group: LogGroupName, created_ms: int, r
 
 def create_stream(connection: Connection, group: LogGroupName, name: str, created_ms: int) -> bool:
     """Whether it is new."""
-    return _insert_if_absent(
-        connection,
-        log_streams,
-        {
-            "account_id": group.account_id,
-            "region": group.region,
-            "log_group": group.name,
-            "name": name,
-            "created_ms": created_ms,
-        },
-    )
+    return _insert_if_absent(connection, log_streams, _stream_row(group, name, created_ms))
+
+
+def _stream_row(group: LogGroupName, name: str, created_ms: int) -> dict[str, Any]:
+    return {
+        "account_id": group.account_id,
+        "region": group.region,
+        "log_group": group.name,
+        "name": name,
+        "created_ms": created_ms,
+    }
 
 
 def _insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    # Both say ON CONFLICT DO NOTHING, but SQLAlchemy keeps it with each dialect.
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     # Not `rowcount`, which PostgreSQL's driver does not give for inserts.
-    added = insert(table).values(row).on_conflict_do_nothing().returning(table.c.created_ms)
+    added = _insert(connection, table).values(row).on_conflict_do_nothing().returning(table.c.created_ms)
     return connection.execute(added).first() is not None
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Both databases say ON CONFLICT, but SQLAlchemy keeps it with each dialect."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def find_group(connection: Connection, group: LogGroupName) -> LogGroup | None:

@@ -72,11 +72,12 @@ class FramedReader:
 
     def flush(self) -> None:
         """Whatever was begun becomes an event now; the rest of a frame that comes later is read as lines."""
-        if self._frame_left and self._buffer:
-            self._emit_frame(bytes(self._buffer))
-        elif self._buffer:
-            self._unframed.feed(bytes(self._buffer))
-        self._buffer.clear()
+        if self._buffer:
+            if self._frame_left:
+                self._emit_frame(bytes(self._buffer))
+            else:
+                self._unframed.feed(bytes(self._buffer))
+            self._buffer.clear()
         self._frame_left = 0
         self._unframed.flush()
 

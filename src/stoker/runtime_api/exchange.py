@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from stoker.runtime_api.streaming import ResponseSink, ResponseStream
 
@@ -48,8 +49,7 @@ _MOVES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One invocation as the runtime gets it: `head` is the HTTP header block of the answer to `next`, body apart.
 
     `sink` takes the response while it is written, if the caller wants that.
@@ -61,8 +61,7 @@ class Event:
     sink: ResponseSink | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Responded:
+class Responded(NamedTuple):
     """The handler's result, byte for byte."""
 
     payload: bytes
@@ -122,8 +121,13 @@ class ExtensionFailed:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The function's time was up."""
+
+
 End = RuntimeEnded | ExtensionFailed
-Answer = Responded | Streamed | Truncated | Failed | ResponseTooLarge | InvalidResponseMode | End
+Answer = Responded | Streamed | Truncated | Failed | ResponseTooLarge | InvalidResponseMode | TimedOut | End
 InitResult = Failed | End | None
 RestoreResult = Failed | End | None
 
@@ -222,8 +226,15 @@ class Exchange:
             self._event = event
         return answer
 
+    def time_out(self) -> None:
+        """The time of the present event is up: that is its answer, and whatever the runtime says to it is refused."""
+        answer = self._answer
+        self.withdraw()
+        if answer is not None and not answer.done():
+            answer.set_result(TimedOut())
+
     def withdraw(self) -> None:
-        """Nobody waits for the present answer any longer (timeout): whatever comes for it is refused."""
+        """Nobody waits for the present answer any longer: whatever comes for it is refused."""
         self._event = None
         self._request_id = self._last_request_id = None
         self._answer = None

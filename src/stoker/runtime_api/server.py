@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import httptools
 
+from stoker.gathered import Gathered
 from stoker.runtime_api import extension_routes
 from stoker.runtime_api.credentials import CREDENTIALS_PATH, Credentials
 from stoker.runtime_api.error_cause import divided
@@ -153,7 +154,7 @@ class RuntimeConnection(asyncio.Protocol):
     def _begin(self) -> None:
         self._url = b""
         self._head_bytes = 0
-        self._body: list[bytes] = []
+        self._body = Gathered()
         self._body_bytes = 0
         self._headers: dict[bytes, bytes] = {}
         self._stream: ResponseStream | None = None
@@ -249,10 +250,10 @@ class RuntimeConnection(asyncio.Protocol):
             return
         self._body_bytes += len(body)
         if self._body_bytes <= self._api.exchange.response_bytes_max:
-            self._body.append(body)
+            self._body.add(body)
         else:
             # Read on, so that the runtime gets to hear the refusal, but keep nothing.
-            self._body = [b""]
+            self._body = Gathered()
 
     def on_message_complete(self) -> None:
         if self._waiting_poll is not None or self._waiting_restore is not None or self._waiting_extension is not None:
@@ -289,7 +290,7 @@ class RuntimeConnection(asyncio.Protocol):
     def _of_extensions(self, method: bytes, path: str) -> Reply | None:
         self.is_extension = True
         self._waiting_extension = self._send_to_extension
-        body, send = b"".join(self._body), self._waiting_extension
+        body, send = self._body.whole(), self._waiting_extension
         reply = extension_routes.answer(self._api.extensions, method, path, self._headers, body, send)
         if reply is not None:
             self._waiting_extension = None
@@ -321,7 +322,7 @@ class RuntimeConnection(asyncio.Protocol):
         self._write(_RESTORED)
 
     def _restore_error(self) -> Reply:
-        return self._api.exchange.fail_restore(b"".join(self._body), self._error_type())
+        return self._api.exchange.fail_restore(self._body.whole(), self._error_type())
 
     def _next(self) -> Reply | None:
         self._waiting_poll = self._send_event
@@ -349,7 +350,7 @@ class RuntimeConnection(asyncio.Protocol):
 
     def _answer(self, request_id: str, what: str) -> Reply:
         is_whole = self._body_bytes <= self._api.exchange.response_bytes_max
-        payload = b"".join(self._body) if is_whole else None
+        payload = self._body.whole() if is_whole else None
         if what == "error":
             document, cause = self._error_and_cause(payload or b"")
             return self._api.exchange.fail(request_id, document, self._error_type(), cause)
@@ -376,7 +377,7 @@ class RuntimeConnection(asyncio.Protocol):
         return self._api.exchange.close_stream(stream, self._failure_in_trailers())
 
     def _init_error(self) -> Reply:
-        return self._api.exchange.fail_init(b"".join(self._body), self._error_type())
+        return self._api.exchange.fail_init(self._body.whole(), self._error_type())
 
     def _failure_in_trailers(self) -> Failed | None:
         """What went wrong in the middle of a response (reference: runtime side, 2.4)."""

@@ -41,6 +41,8 @@ class Cgroup:
         }
         self._unified = hierarchies.unified / name if hierarchies.unified is not None else None
         self._unified_controllers = hierarchies.unified_controllers
+        # Read at the end of every invocation, and a path takes longer to make than the file to read.
+        self._legacy_peak = self._legacy["memory"] / "memory.max_usage_in_bytes" if "memory" in self._legacy else None
         try:
             for path in self._paths():
                 path.mkdir()
@@ -87,8 +89,8 @@ class Cgroup:
 
     def memory_max_mb(self) -> int | None:
         """Peak use in MB, at most the function's memory: what goes beyond it is /tmp or cache. None if not counted."""
-        if "memory" in self._legacy:
-            peak = self._files.read_number(self._legacy["memory"] / "memory.max_usage_in_bytes")
+        if self._legacy_peak is not None:
+            peak = self._files.read_number(self._legacy_peak)
         elif self._unified is not None and "memory" in self._unified_controllers:
             peak = self._unified_peak_bytes(self._unified)
         else:

@@ -1,0 +1,77 @@
+"""What a response looks like on the wire (RFC 9112): its head, and the form of its body. `protocol.py` writes it."""
+
+import re
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from time import time
+from typing import NamedTuple
+
+from stoker.lambda_model.encoding import WireAnswer
+
+LAST_CHUNK = b"0\r\n\r\n"
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_WITHOUT_BODY = frozenset({204, 304})
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class ResponseHead(NamedTuple):
+    """`length_bytes` is the body's; None if it is sent in chunks or, without `is_chunked`, ends with the connection."""
+
+    data: bytes
+    length_bytes: int | None
+    is_chunked: bool
+
+
+def response_head(answer: WireAnswer, request_id: str, *, is_last: bool, may_chunk: bool) -> ResponseHead:
+    """`is_last`: the connection is closed after it. `may_chunk`: the client understands chunks.
+
+    Raises ValueError for a header that cannot be one.
+    """
+    text = status_line(answer.status) + _date_line(int(time()))
+    length_bytes = len(answer.body) if isinstance(answer.body, bytes) else None
+    for name, value in answer.headers.items():
+        name = _header_name(name)
+        if name == "content-length":
+            length_bytes = int(value)
+        else:
+            text += f"{name}: {value if value.isprintable() else _on_one_line(value)}\r\n"
+    if "x-amzn-requestid" not in answer.headers:  # a neighbour's answer may have one of its own
+        text += f"x-amzn-requestid: {request_id}\r\n"
+    is_chunked = False
+    if answer.status in _WITHOUT_BODY:
+        length_bytes = 0
+    elif length_bytes is not None:
+        text += f"content-length: {length_bytes}\r\n"
+    elif may_chunk:
+        is_chunked = True
+        text += "transfer-encoding: chunked\r\n"
+    if is_last:
+        text += "connection: close\r\n"
+    return ResponseHead(f"{text}\r\n".encode("latin-1", "replace"), length_bytes, is_chunked)
+
+
+def status_line(status: int) -> str:
+    return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
+
+
+def chunk(piece: bytes) -> bytes:
+    """One chunk; nothing for nothing, which would end the body."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+
+
+@lru_cache(maxsize=1)
+def _date_line(epoch_s: int) -> str:
+    return f"date: {formatdate(epoch_s, usegmt=True)}\r\n"
+
+
+@lru_cache(maxsize=256)
+def _header_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name[:64]!r} is not the name of a header")
+    return name.lower()
+
+
+def _on_one_line(value: str) -> str:
+    """Whatever a handler or runtime put into it."""
+    return "".join(c if c.isprintable() else " " for c in value)
