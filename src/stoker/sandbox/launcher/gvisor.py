@@ -156,6 +156,13 @@ def boot() -> None:
         raise OSError(os.waitstatus_to_exitcode(status), f"runsc: {said}")
 
 
+def _signal_children(number: int) -> None:
+    with open(f"/proc/self/task/{os.getpid()}/children") as file:  # noqa: PTH123
+        for pid in file.read().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), number)
+
+
 def _is_running() -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
@@ -246,11 +253,24 @@ class Guests(Processes):
                 urpc.call(_CONTROL, "Signal", {"CID": _NAME, "PID": pid, "Signo": number, "Mode": 0})
 
     def _signal_all(self, number: int) -> None:
-        """To the sentry, and so to all that it runs."""
+        """Kill all of gVisor; or let it stop the function's processes and stop it, or the other way round.
+
+        The sentry and its server of files are stopped, but not what the sentry starts for the function's processes. It
+        waits for those by seccomp's notifications, which a stop or a freeze makes vanish (seccomp_unotify(2), ENOENT);
+        the process then dies of a SIGSEGV. They can make no call without the sentry.
+        """
         if number == signal.SIGKILL:
             kill_all()
+        elif number == signal.SIGSTOP:
+            self._tell_sentry("Pause")
+            _signal_children(number)
         else:
-            super()._signal_all(number)
+            _signal_children(number)
+            self._tell_sentry("Resume")
+
+    def _tell_sentry(self, method: str) -> None:
+        with contextlib.suppress(urpc.CallError):  # it has ended, or is not what it was
+            urpc.call(_CONTROL, method, {})
 
     def _reset(self) -> None:
         for _, waiting in self._waiting.values():
