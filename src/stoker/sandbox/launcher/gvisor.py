@@ -45,7 +45,8 @@ def prepare(order: dict[str, Any]) -> None:
     """What `runsc` wants to find, while there are still rights to mount it. Raises OSError."""
     sc.mount("gvisor", DIRECTORY, "tmpfs", sc.MS_NOSUID | sc.MS_NODEV, "mode=0711,size=16m")
     for path in (_STATE, _BUNDLE, _ROOT, _GUEST, _PROC):
-        os.mkdir(path, 0o755)  # noqa: PTH102
+        os.mkdir(path)  # noqa: PTH102
+        os.chmod(path, 0o755)  # noqa: PTH101, S103 - whatever the node's umask is
     os.chown(_STATE, order["keeper_uid"], order["keeper_uid"])
     # The function's files: what is here, without that which belongs to process 1 and `runsc`.
     sc.mount("/", _ROOT, "", sc.MS_BIND | sc.MS_REC)
@@ -61,8 +62,9 @@ def prepare(order: dict[str, Any]) -> None:
 
 
 def _write(path: str, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, mode)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)
     try:
+        os.fchmod(descriptor, mode)
         os.write(descriptor, data)
     finally:
         os.close(descriptor)
@@ -128,7 +130,8 @@ def _map_from_outside(reader: int, maps: dict[str, str]) -> None:
     try:
         os.read(reader, 1)  # ends when the parent is in its namespace
         for name, text in maps.items():
-            _write(f"/proc/{os.getppid()}/{name}", text.encode(), 0)
+            with open(f"/proc/{os.getppid()}/{name}", "w") as file:  # noqa: PTH123
+                file.write(text)
         status = 0
     except OSError as error:
         status = error.errno or status
