@@ -113,8 +113,15 @@ def sandbox_groups(data: Path) -> list[Path]:
 
 
 def frozen_count(data: Path) -> int:
-    """How many of the node's sandboxes the kernel keeps frozen."""
-    return sum(_is_frozen(group) for group in sandbox_groups(data))
+    """How many of the node's sandboxes the kernel keeps frozen, or (gVisor's) a stop signal."""
+    groups = sandbox_groups(data)
+    stopped = {group.name for group in groups if _holds_stopped(group)}
+    return sum(_is_frozen(group) for group in groups) + len(stopped)
+
+
+def _holds_stopped(group: Path) -> bool:
+    pids = map(int, (group / "cgroup.procs").read_text().split())
+    return any(_stat(pid)[:1] == ["T"] for pid in pids)
 
 
 def _group_names(family: list[int]) -> set[str]:

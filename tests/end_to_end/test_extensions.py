@@ -177,7 +177,7 @@ done
 def test_the_runtime_is_told_to_end_before_the_extensions(
     lambda_client: Any, logs_client: Any, with_extensions: Callable[..., str]
 ) -> None:
-    name = with_extensions({"watcher.sh": SHELL_EXTENSION}, TERMINATED, runtime="provided.al2023")
+    name = with_extensions({"watcher.sh": SHELL_EXTENSION}, TERMINATED, runtime="provided.al2023", MemorySize=1769)
     invoke(lambda_client, name)
     lambda_client.delete_function(FunctionName=name)
     messages = wait_for_log(logs_client, name, '"SHUTDOWN"')

@@ -69,6 +69,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) 
     assert process.stop() == 0
 
 
+@pytest.mark.namespaces_only("another kernel refuses, with other numbers")
 def test_links_devices_and_set_uid_programs_in_it_lead_nowhere(shared: Shared) -> None:
     outer = shared.parent / "outer"
     links = {"host": str(shared.parent / "host"), "root": "/", "up": "../..", "processes": "/proc/1/root"}

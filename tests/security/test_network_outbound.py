@@ -106,6 +106,7 @@ def test_a_function_reaches_the_internet_and_nothing_of_the_host(world: World, s
     assert world.traces() == NOTHING
 
 
+@pytest.mark.namespaces_only("another kernel refuses, with other numbers")
 def test_a_function_with_a_way_out_has_no_rights_over_it(world: World, start_node: Start) -> None:
     _, node = start_node(**SETTINGS)
     functions = Functions(node)

@@ -7,6 +7,7 @@ the node's side stands here: no zygotes, gVisor's own user, and what of a sandbo
 import logging
 import os
 import shutil
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -73,10 +74,21 @@ class GvisorMemory(MemoryAccount):
         return (tmp.f_blocks - tmp.f_bfree) * tmp.f_frsize
 
 
+class GvisorSandbox(NamespaceSandbox):
+    """Stopped by its first process, because gVisor does not bear being frozen (`launcher/gvisor.py`, `_signal_all`)."""
+
+    def freeze(self) -> None:
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+
 class GvisorSandboxes(NamespaceSandboxes):
     """Makes them."""
 
     isolation = "gvisor"
+    _sandbox_class = GvisorSandbox
 
     def __init__(
         self,

@@ -67,6 +67,7 @@ class NamespaceSandboxes:
     """Makes them, with one launcher for each runtime: started on first need, replaced when it ended."""
 
     isolation = "namespaces"
+    _sandbox_class = NamespaceSandbox
 
     def __init__(
         self,
@@ -184,7 +185,7 @@ class NamespaceSandboxes:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, writer = _pipe()
         writers = [writer]
-        sandbox = NamespaceSandbox(name, slot, group, ours, output, self._release)
+        sandbox = self._sandbox_class(name, slot, group, ours, output, self._release)
         self._sandboxes.add(sandbox)
         if lease is not None:
             self._lease_numbers[name] = lease.number

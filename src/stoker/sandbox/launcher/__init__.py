@@ -2,5 +2,5 @@
 
 Run as `python -I -S -c ... launcher.serve.main()` with this folder as the top-level package `launcher`, by any Python
 from 3.9 on, because a zygote is this same program inside the runtime's own interpreter. Standard library only; it
-imports nothing of Stoker. Read `serve.py`, then `root.py`, `init.py`, `runtime.py`.
+imports nothing of Stoker. Read `serve.py`, then `root.py`, `init.py`, `processes.py`, `runtime.py`, and `gvisor.py`.
 """

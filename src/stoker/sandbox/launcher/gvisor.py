@@ -45,7 +45,8 @@ def prepare(order: dict[str, Any]) -> None:
     """What `runsc` wants to find, while there are still rights to mount it. Raises OSError."""
     sc.mount("gvisor", DIRECTORY, "tmpfs", sc.MS_NOSUID | sc.MS_NODEV, "mode=0711,size=16m")
     for path in (_STATE, _BUNDLE, _ROOT, _GUEST, _PROC):
-        os.mkdir(path, 0o755)  # noqa: PTH102
+        os.mkdir(path)  # noqa: PTH102
+        os.chmod(path, 0o755)  # noqa: PTH101, S103 - whatever the node's umask is
     os.chown(_STATE, order["keeper_uid"], order["keeper_uid"])
     # The function's files: what is here, without that which belongs to process 1 and `runsc`.
     sc.mount("/", _ROOT, "", sc.MS_BIND | sc.MS_REC)
@@ -61,8 +62,9 @@ def prepare(order: dict[str, Any]) -> None:
 
 
 def _write(path: str, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, mode)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)
     try:
+        os.fchmod(descriptor, mode)
         os.write(descriptor, data)
     finally:
         os.close(descriptor)
@@ -128,7 +130,8 @@ def _map_from_outside(reader: int, maps: dict[str, str]) -> None:
     try:
         os.read(reader, 1)  # ends when the parent is in its namespace
         for name, text in maps.items():
-            _write(f"/proc/{os.getppid()}/{name}", text.encode(), 0)
+            with open(f"/proc/{os.getppid()}/{name}", "w") as file:  # noqa: PTH123
+                file.write(text)
         status = 0
     except OSError as error:
         status = error.errno or status
@@ -154,6 +157,13 @@ def boot() -> None:
         with open(_LOG, errors="replace") as file:  # noqa: PTH123
             said = " ".join(file.read()[-1000:].split())
         raise OSError(os.waitstatus_to_exitcode(status), f"runsc: {said}")
+
+
+def _signal_children(number: int) -> None:
+    with open(f"/proc/self/task/{os.getpid()}/children") as file:  # noqa: PTH123
+        for pid in file.read().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), number)
 
 
 def _is_running() -> bool:
@@ -246,11 +256,24 @@ class Guests(Processes):
                 urpc.call(_CONTROL, "Signal", {"CID": _NAME, "PID": pid, "Signo": number, "Mode": 0})
 
     def _signal_all(self, number: int) -> None:
-        """To the sentry, and so to all that it runs."""
+        """Kill all of gVisor; or let it stop the function's processes and stop it, or the other way round.
+
+        The sentry and its server of files are stopped, but not what the sentry starts for the function's processes. It
+        waits for those by seccomp's notifications, which a stop or a freeze makes vanish (seccomp_unotify(2), ENOENT);
+        the process then dies of a SIGSEGV. They can make no call without the sentry.
+        """
         if number == signal.SIGKILL:
             kill_all()
+        elif number == signal.SIGSTOP:
+            self._tell_sentry("Pause")
+            _signal_children(number)
         else:
-            super()._signal_all(number)
+            _signal_children(number)
+            self._tell_sentry("Resume")
+
+    def _tell_sentry(self, method: str) -> None:
+        with contextlib.suppress(urpc.CallError):  # it has ended, or is not what it was
+            urpc.call(_CONTROL, method, {})
 
     def _reset(self) -> None:
         for _, waiting in self._waiting.values():

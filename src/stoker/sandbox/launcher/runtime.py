@@ -25,15 +25,15 @@ _CUSTOMERS = ("/var/task", "/opt/")
 class Zygote:
     """AWS's runtime client and what goes with it, imported ahead in an interpreter that never ran customer code.
 
-    Whatever a forked process touches, and be it the reference count of an object that it only looks at, the kernel has to
-    copy: 3 microseconds and 4 KB a page. So all that can be known beforehand is, and nothing big is iterated or freed.
+    Whatever a forked process touches, and be it the reference count of an object that it only looks at, the kernel has
+    to copy: 3 microseconds and 4 KB a page. So what can be known beforehand is, and nothing big is iterated or freed.
     """
 
     def __init__(self, client: list[str], libraries: list[str]) -> None:
         """Module names to import: the runtime client's, which stay, and libraries', which a package may override."""
         gc.disable()
-        # Hooks of libraries (random draws a new state, logging makes new locks) are for those who run the libraries, and
-        # not for the first process of a sandbox, which is forked before.
+        # Hooks of libraries (random draws a new state, logging makes new locks) are for those who run the libraries,
+        # and not for the first process of a sandbox, which is forked before.
         self._hooks: list[dict[str, Callable[[], object]]] = []
         self._register, os.register_at_fork = os.register_at_fork, self._keep_hook  # type: ignore[assignment]
         for name in client:
@@ -90,7 +90,7 @@ class Zygote:
 
     def _run_hooks(self) -> None:
         """What libraries wanted to be done in a forked process; and for what the function itself forks, by the book."""
-        os.register_at_fork = self._register  # type: ignore[assignment]
+        os.register_at_fork = self._register
         for hooks in self._hooks:
             if "after_in_child" in hooks:
                 hooks["after_in_child"]()
