@@ -131,4 +131,4 @@ def _failure(said: str) -> str:
     """What gem said, and what helps where it reaches no source that has the client."""
     if "Could not find a valid gem" not in said:
         return f"gem failed:\n{said}"
-    return f"gem failed:\n{said}.\nA source that this machine reaches, a mirror say, can be named under :sources: in ~/.gemrc"
+    return f"gem failed:\n{said}.\nIf this machine reaches a mirror of it, name that under :sources: in ~/.gemrc"
