@@ -101,5 +101,8 @@ def test_gems_that_are_not_beside_the_code_are_asked_for(tmp_path: Path) -> None
     with pytest.raises(CommandError, match="not in vendor/bundle") as refused:
         build(tmp_path, "ruby3.4", tmp_path / "work", lambda _: None)
     assert "bundle install" in refused.value.next_step
-    (tmp_path / "vendor" / "bundle").mkdir(parents=True)
+    for release in ("3.3.0", "3.4.0"):
+        with pytest.raises(CommandError, match=r"vendor/bundle has no gems for ruby3\.4|not in vendor/bundle"):
+            build(tmp_path, "ruby3.4", tmp_path / "work", lambda _: None)
+        (tmp_path / "vendor" / "bundle" / "ruby" / release).mkdir(parents=True)
     assert build(tmp_path, "ruby3.4", tmp_path / "work", lambda _: None)

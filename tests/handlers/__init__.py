@@ -18,6 +18,7 @@
 | environment | index.handler | what a function sees of its environment |
 | counter | index.handler | count in a global, and in a file in /tmp |
 | context_python, context_nodejs | index.handler | the context object |
+| ruby | index.count, and others | count, fail, log, answer with what they see |
 | streaming_nodejs | index.handler, index.failing | answer with a stream of `chunks` |
 | streaming_python | bootstrap (provided.*) | the same from a custom runtime, and end it as `ending` says |
 """

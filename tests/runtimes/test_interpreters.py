@@ -161,6 +161,7 @@ def test_the_variables_of_a_ruby_function_are_awss(tmp_path: Path) -> None:
         known, RubyInterpreter("3.4.1", tmp_path / "bin" / "ruby", tmp_path, "x"), tmp_path / "builds"
     )
     build = runtime.built()
+    assert build.command == ("/var/lang/bin/ruby", "/var/runtime/index.rb")
     environment = {**build.environment}
     assert environment.pop("RUBYLIB").startswith("/var/runtime/gems/aws_lambda_ric-")
     assert environment == {
@@ -171,3 +172,16 @@ def test_the_variables_of_a_ruby_function_are_awss(tmp_path: Path) -> None:
         "LD_LIBRARY_PATH": f"/var/lang/lib:{BASE_ENVIRONMENT['LD_LIBRARY_PATH']}",
     }
     assert build.lent == (tmp_path,), "a Ruby looks for its library where it was built to lie"
+
+
+def test_where_no_source_has_the_client_a_mirror_can_be_named(tmp_path: Path) -> None:
+    known = KnownRuntime("ruby3.4", "ruby", "3.4", date(2028, 3, 31))
+    for said, helps in (
+        ("ERROR:  Could not find a valid gem 'aws_lambda_ric'", True),
+        ("ERROR:  No space left", False),
+    ):
+        executable = script(tmp_path / "ruby", f'echo "{said}" >&2; exit 2')
+        runtime = RubyRuntime(known, RubyInterpreter("3.4.1", executable, tmp_path, "x"), tmp_path / "builds")
+        with pytest.raises(RuntimeInstallError, match=said) as failed:
+            runtime.install(lambda _: None)
+        assert (":sources: in ~/.gemrc" in str(failed.value)) is helps

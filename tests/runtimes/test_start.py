@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from stoker.runtimes.java.flags import java_command
@@ -40,12 +38,6 @@ def test_experimental_features_are_off_as_on_aws_until_asked_for() -> None:
 def test_a_wrapper_script_goes_in_front_of_everything() -> None:
     line = command_line(build("python3.12"), {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"})
     assert line == ("/opt/wrapper", "/var/lang/bin/x", "/var/runtime/start")
-
-
-def test_ruby_is_told_its_handler() -> None:
-    ruby = replace(build("ruby3.4"), language="ruby")
-    line = command_line(ruby, {"_HANDLER": "app.handler", "AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"})
-    assert line == ("/opt/wrapper", "/var/lang/bin/x", "/var/runtime/start", "app.handler")
 
 
 def java(name: str, **environment: str) -> tuple[str, ...]:

@@ -140,12 +140,14 @@ def _has_dependencies(package_json: Path) -> bool:
 
 def _check_gems(directory: Path, runtime: str) -> None:
     """Raises CommandError: gems are built for the Ruby that installs them, which may be another than the runtime's."""
-    gemfile = directory / "Gemfile"
-    if not runtime.startswith("ruby") or not gemfile.is_file() or (directory / "vendor" / "bundle").is_dir():
+    gemfile, bundle = directory / "Gemfile", directory / "vendor" / "bundle"
+    release = runtime.removeprefix("ruby")
+    if not runtime.startswith("ruby") or not gemfile.is_file() or (bundle / "ruby" / f"{release}.0").is_dir():
         return
     if any(line.lstrip().startswith("gem ") for line in gemfile.read_text(errors="replace").splitlines()):
         install = "bundle config set --local path vendor/bundle && bundle install"
-        raise CommandError("the Gemfile's gems are not in vendor/bundle", f"install them first: {install}")
+        missing = f"vendor/bundle has no gems for {runtime}" if bundle.is_dir() else "its gems are not in vendor/bundle"
+        raise CommandError(f"there is a Gemfile, and {missing}", f"install them first, with Ruby {release}: {install}")
 
 
 def _glibc_minor(release: str) -> int:

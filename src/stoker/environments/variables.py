@@ -178,13 +178,16 @@ def _with_layers(base: dict[str, str], build: RuntimeBuild, opt: Path) -> dict[s
     found_by = {
         "python": ("PYTHONPATH", (f"python/lib/python{release}/site-packages", "python")),
         "nodejs": ("NODE_PATH", (f"nodejs/node{release}/node_modules", "nodejs/node_modules")),
-        "ruby": ("GEM_PATH", (f"ruby/gems/{release}.0",)),
     }.get(build.language)
     layered = {**base, "LD_LIBRARY_PATH": str(opt / "lib"), "PATH": f"{os.environ.get('PATH', '')}:{opt / 'bin'}"}
     if found_by is not None:
         name, folders = found_by
         # Before the runtime's own libraries; the package's come before all of them.
         layered[name] = ":".join([*(str(opt / folder) for folder in folders), base[name]])
+    if build.language == "ruby":
+        package, _, runtime = base["GEM_PATH"].partition(":")
+        layered["GEM_PATH"] = f"{package}:{opt / 'ruby' / 'gems' / f'{release}.0'}:{runtime}"
+        layered["RUBYLIB"] = f"{base['RUBYLIB']}:{opt / 'ruby' / 'lib'}"
     if build.language == "python":
         # Or the runtime's own libraries came first, being beside the script that is started (from Python 3.11 on).
         layered["PYTHONSAFEPATH"] = "1"

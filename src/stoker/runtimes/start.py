@@ -29,8 +29,6 @@ def command_line(build: RuntimeBuild, environment: Mapping[str, str], *, on_host
         command = (command[0], *_node_flags(build.name, environment), *command[1:])
     elif build.language == "java":
         command = java_command(build.name, command, environment)
-    elif build.language == "ruby":
-        command = (*command, environment.get("_HANDLER", ""))
     wrapper = environment.get("AWS_LAMBDA_EXEC_WRAPPER")
     return (wrapper, *command) if wrapper and command else command
 

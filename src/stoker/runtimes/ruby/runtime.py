@@ -14,6 +14,15 @@ from stoker.runtimes.ruby.interpreter import RubyInterpreter
 PACKAGE, VERSION = "aws_lambda_ric", "3.1.1"
 GEM_TIMEOUT_S = 300.0
 
+# What AWS's start script gives to Ruby. Its client takes the handler from _HANDLER, and a stack trace on AWS ends in
+# "/var/runtime/index.rb:4:in `<main>'".
+INDEX = """\
+# Starts AWS's runtime client.
+require "aws_lambda_ric"
+
+AwsLambdaRIC::Bootstrap.new.start
+"""
+
 # As Python's and Node.js's, with /var/lang named twice (reference: runtime side, 3.1).
 PATH = "/var/lang/bin:/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 LD_LIBRARY_PATH = (
@@ -48,7 +57,7 @@ class RubyRuntime:
 
     def _path(self) -> Path:
         ruby = {"executable": str(self.ruby.executable), "version": self.ruby.version}
-        return build_path(self.root, {"package": PACKAGE, "version": VERSION, **ruby})
+        return build_path(self.root, {"package": PACKAGE, "version": VERSION, "index": INDEX, **ruby})
 
     def _fill(self, directory: Path, progress: Callable[[str], None]) -> Mapping[str, str]:
         progress(f"Fetching AWS's runtime client for Ruby ({PACKAGE} {VERSION})")
@@ -64,7 +73,8 @@ class RubyRuntime:
         except subprocess.TimeoutExpired:
             raise RuntimeInstallError(f"gem did not finish within {GEM_TIMEOUT_S:.0f} seconds") from None
         if ended.returncode != 0:
-            raise RuntimeInstallError(f"gem failed:\n{(ended.stdout + ended.stderr).strip()[-2000:]}")
+            raise RuntimeInstallError(_failure((ended.stdout + ended.stderr).strip()[-2000:]))
+        (runtime / "index.rb").write_text(INDEX)
         if self.ruby.prefix == Path("/usr"):
             (directory / "lang" / "bin").mkdir(parents=True)
             (directory / "lang" / "bin" / "ruby").symlink_to(self.ruby.inside or self.ruby.executable)
@@ -74,7 +84,6 @@ class RubyRuntime:
         """The build as it is, or will be, made."""
         path, is_systems = self._path(), self.ruby.prefix == Path("/usr")
         runtime_dir = path / "runtime"
-        start = ("-raws_lambda_ric/bootstrap", "-e", "Bootstrap.start")
         return RuntimeBuild(
             name=self.known.name,
             language="ruby",
@@ -83,9 +92,9 @@ class RubyRuntime:
             lang_dir=path / "lang" if is_systems else self.ruby.prefix,
             runtime_dir=runtime_dir,
             interpreter="/var/lang/bin/ruby",
-            command=("/var/lang/bin/ruby", *start),
+            command=("/var/lang/bin/ruby", "/var/runtime/index.rb"),
             host_interpreter=str(self.ruby.executable),
-            host_command=(str(self.ruby.executable), *start),
+            host_command=(str(self.ruby.executable), str(runtime_dir / "index.rb")),
             can_fork=False,
             environment=self._environment(),
             host_environment=self._host_environment(runtime_dir),
@@ -116,3 +125,10 @@ class RubyRuntime:
             "GEM_PATH": os.pathsep.join((f"vendor/bundle/ruby/{self.known.release}.0", str(runtime_dir))),
             "RUBYLIB": os.pathsep.join((str(runtime_dir / "gems" / f"{PACKAGE}-{VERSION}" / "lib"), ".")),
         }
+
+
+def _failure(said: str) -> str:
+    """What gem said, and what helps where it reaches no source that has the client."""
+    if "Could not find a valid gem" not in said:
+        return f"gem failed:\n{said}"
+    return f"gem failed:\n{said}.\nIf this machine reaches a mirror of it, name that under :sources: in ~/.gemrc"
