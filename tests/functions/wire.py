@@ -18,6 +18,8 @@ from botocore.serialize import create_serializer
 from stoker.clock import SystemClock
 from stoker.config import Settings
 from stoker.front_door.application import Application
+from stoker.front_door.request import IncomingBody, RequestHead, new_request_id
+from stoker.front_door.response import response_head
 from tests.functions.node import Node
 
 MODEL = ServiceModel(Loader().load_service_model("lambda", "service-2", "2015-03-31"), "lambda")
@@ -63,27 +65,18 @@ class WireNode:
 
     async def send(self, method: str, path: str, query: str = "", body: bytes = b"") -> Answer:
         """One request, and its whole answer."""
-        scope = {
-            "type": "http",
-            "method": method,
-            "raw_path": path.encode("ascii"),
-            "query_string": query.encode("ascii"),
-            "headers": [(b"host", b"localhost"), (b"authorization", self._authorization.encode())],
-            "scheme": "http",
-            "server": ("localhost", 4566),
-        }
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        await self._application(scope, receive, send)
-        start, *parts = sent
-        headers = {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]}
-        return Answer(start["status"], headers, b"".join(part["body"] for part in parts))
+        headers = [(b"host", b"localhost"), (b"authorization", self._authorization.encode())]
+        head = RequestHead(method, path, query.encode("ascii"), headers, "localhost:4566")
+        incoming = IncomingBody(on_wanted=lambda: None)
+        incoming.feed(body)
+        incoming.end()
+        request_id = new_request_id()
+        answer = await self._application.answer(head, incoming, request_id)
+        assert isinstance(answer.body, bytes)
+        sent = response_head(answer, request_id, is_last=False, may_chunk=True)
+        _, *lines = sent.data.decode("latin-1").strip().split("\r\n")
+        fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        return Answer(answer.status, fields, answer.body[: sent.length_bytes])
 
     async def call(self, operation: str, **members: Any) -> Answer:
         """One operation. The answer fits the service model, be it a success or a refusal."""

@@ -236,6 +236,8 @@ class Guests(Processes):
         self._poll.register(waiting, select.POLLIN)
 
     def _heard(self, descriptor: int) -> None:
+        if descriptor not in self._waiting:  # a reset came first
+            return
         pid, waiting = self._waiting.pop(descriptor)
         self._poll.unregister(descriptor)
         with waiting:
