@@ -51,6 +51,8 @@ async def _soak(calls: int, limit_s: float, results: Results) -> list[Slice]:
                 f"{called:>9,} calls  {leg.calls_per_s:6,.0f}/s  p50 {leg.p50_ms:5.2f} ms  p99 {leg.p99_ms:6.2f} ms  "
                 f"{leg.errors} errors  {a_slice.memory_mb:.1f} MB"
             )
+    if called < calls:
+        click.echo(f"stopped after {limit_s:,.0f} s: {calls - called:,} calls were not made")
     return done
 
 
