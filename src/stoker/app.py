@@ -25,6 +25,7 @@ from stoker.database.lock import DataDirectoryLock
 from stoker.front_door.json_services import JsonService
 from stoker.front_door.rest_services import RestService
 from stoker.front_door.server import FrontDoor
+from stoker.invocations.traced_start import TracedStarts
 from stoker.logs.api import LogsApi
 from stoker.node import Node
 from stoker.sandbox.file_systems import declared_file_systems
@@ -79,12 +80,13 @@ async def serve(settings: Settings) -> None:
         )
         invocations = await join_invocations(settings, stores, functions, environments, aws, clock, background)
         code_download = CodeDownload(stores.code, settings.data / "code-links.key", clock)
+        traced = TracedStarts(invocations.invoker, environments.concurrency, environments.pool, invocations.tracing)
         node = Node(settings, maker.isolation, environments.pool, code_download)
         front_door = FrontDoor(
             settings,
             lambda_operations(settings, stores, functions, environments, invocations, aws, code_download, clock),
             {"Logs_20140328": JsonService("logs", LogsApi(stores.logs, clock).operations())},
-            node.raw_routes(),
+            {**node.raw_routes(), **traced.routes()},
             listener,
             clock,
             aws.forwarder,

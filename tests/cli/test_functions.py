@@ -141,3 +141,25 @@ def test_following_a_log_shows_what_comes_once(
     assert text.count("hello first") == 1
     assert text.count("hello second") == 1
     on_node("rm", "cli-followed", "--with-logs")
+
+
+def test_a_cold_start_is_shown_phase_by_phase(on_node: Stoker, function: Path) -> None:
+    assert on_node("deploy", str(function), "--name", "cli-traced").returncode == 0
+    assert on_node("invoke", "cli-traced").returncode == 0
+    shown = on_node("trace-start", "cli-traced")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    header, *rows = [line.split("\t") for line in shown.stdout.splitlines()]
+    assert header == ["Phase", "Time", "When"]
+    names = [row[0] for row in rows]
+    # Whatever is idle, the start is a new one.
+    assert [name for name in names if name in ("mounts", "identity", "filter", "invocation")] == [
+        *("mounts", "identity", "filter", "invocation")
+    ]
+    assert "in all" in names
+    document = json.loads(on_node("trace-start", "cli-traced", "-p", '{"name": "Ada"}', "--output", "json").stdout)
+    assert json.loads(document["Payload"]) == {"greeting": "hi Ada"}
+    assert all(phase["duration_ms"] >= 0 for phase in document["Phases"])
+    missing = on_node("trace-start", "cli-nobody")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr.startswith("stoker: Function not found: arn:aws:lambda:")
+    on_node("rm", "cli-traced", "--yes")

@@ -26,7 +26,7 @@ def invoke(
     options: Options, name: str, payload: str | None, file: Path | None, event: bool, tail: bool, qualifier: str | None
 ) -> int:
     """Call the function NAME."""
-    body = _payload(payload, file)
+    body = event_body(payload, file)
     members: dict[str, Any] = {"FunctionName": name, "Payload": body}
     if qualifier:
         members["Qualifier"] = qualifier
@@ -47,7 +47,8 @@ def invoke(
     return report(CommandError(f"{name} failed: {_error_text(answer['Payload'])}")) if error else 0
 
 
-def _payload(payload: str | None, file: Path | None) -> bytes:
+def event_body(payload: str | None, file: Path | None) -> bytes:
+    """The event as it was given. Raises a usage error."""
     if payload is not None and file is not None:
         raise usage_error("give the event by --payload or by --file, not by both")
     if file is not None:

@@ -28,6 +28,7 @@ from stoker.environments.output import Output
 from stoker.environments.records import EnvironmentPlan
 from stoker.environments.reports import Reports, Traces
 from stoker.environments.restore import restore_refusal, restored, served_credentials
+from stoker.environments.timeline import Phase, timeline_of
 from stoker.invocation import Invocation, InvocationResult
 from stoker.lambda_model.call import Caller
 from stoker.limits import MEMORY_MB_PER_VCPU
@@ -129,6 +130,7 @@ class Environment:
         self._unfinished: _Run | None = None
         self._is_gone = False
         self._was_restored = False
+        self._made_s = self._init_began_s = self._init_ended_s = 0.0
         self._vcpus = plan.version.memory_mb / MEMORY_MB_PER_VCPU
 
     @property
@@ -160,15 +162,17 @@ class Environment:
         """
         self._others.init_began()
         self._reports.init_began("init")
-        began_s = perf_counter()
+        self._init_began_s = began_s = perf_counter()
         deadline_s = self._loop.time() + self.plan.init_limit_s
         await self._make(self.plan.first)
+        self._made_s = perf_counter()
         failure: FailedInit | None
         if self.plan.process is None:
             failure = FailedInit(self.plan.no_process)
         else:
             failure = await self._wait_init(deadline_s, self.plan.process if self.plan.extensions else None)
-        init_ms = (perf_counter() - began_s) * 1000
+        self._init_ended_s = perf_counter()
+        init_ms = (self._init_ended_s - began_s) * 1000
         self._drain()
         self._others.init_ended()
         self._reports.init_ended(failure, init_ms, "init")
@@ -178,6 +182,11 @@ class Environment:
             self._set_cpu(self._vcpus)
         else:
             await self._reset()
+
+    def timeline(self) -> list[Phase]:
+        """Where its init went, once `start` has ended."""
+        steps = () if self._sandbox is None else self._sandbox.steps
+        return timeline_of(self._init_began_s, steps, self._made_s, self._init_ended_s)
 
     async def run(self, invocation: Invocation) -> InvocationResult:
         """One invocation, from START to REPORT. Raises what `_restore` raises, when it needs to be restored first."""

@@ -11,6 +11,7 @@ from stoker.errors import AccessDeniedException, UnknownOperationException
 from stoker.front_door.endpoints import Asked, Received
 from stoker.front_door.request import BodyLimit, HttpRequest
 from stoker.front_door.wire import ErrorStyle, rest_error
+from stoker.lambda_model.call import Caller
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.lambda_model.service import parse_query
 from stoker.limits import CONTROL_REQUEST_BYTES_MAX
@@ -20,13 +21,17 @@ PREFIX = "/_stoker/"
 
 @dataclass(frozen=True, slots=True)
 class RawRequest:
-    """`path` is as it came, percent-encoded; header names are lower case; `query` is decoded."""
+    """`path` is as it came, percent-encoded; header names are lower case; `query` is decoded.
+
+    `caller` is as the request's signature says; who may ask anything without one is whoever the node takes them for.
+    """
 
     method: str
     path: str
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: bytes
+    caller: Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,12 @@ class RawEndpoint:
         request = received.request
         response = await route.answer(
             RawRequest(
-                request.method, request.raw_path, parse_query(request.query_string), request.headers, received.body
+                request.method,
+                request.raw_path,
+                parse_query(request.query_string),
+                request.headers,
+                received.body,
+                received.caller,
             )
         )
         return WireAnswer(response.status, response.headers, response.body)

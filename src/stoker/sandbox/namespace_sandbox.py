@@ -22,6 +22,7 @@ from stoker.sandbox.sandbox import (
     ProcessSpec,
     SandboxError,
     SandboxSpec,
+    Step,
     connected,
 )
 
@@ -57,6 +58,7 @@ class NamespaceSandbox:
         self.listener: socket.socket = socket.socket()
         self.datagrams: int | None = None
         self.aws_endpoint: socket.socket | None = None
+        self.steps: list[Step] = []
         self.launcher: LauncherProcess | None = None
         self._group = group
         self._control = control
@@ -215,6 +217,7 @@ class NamespaceSandbox:
     def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
         match message["event"]:
             case "prepared":
+                self.steps += [Step(name, ended_s) for name, ended_s in message["steps"]]
                 self.listener.close()
                 self.listener = socket.socket(fileno=descriptors[0])
                 self.listener.setblocking(False)
@@ -225,6 +228,7 @@ class NamespaceSandbox:
                 if not self._prepared.done():
                     self._prepared.set_result(None)
             case "ready":
+                self.steps += [Step(name, ended_s) for name, ended_s in message["steps"]]
                 if self._ready.done():  # nobody waited so long
                     for descriptor in descriptors:
                         os.close(descriptor)

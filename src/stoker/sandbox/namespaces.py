@@ -8,6 +8,7 @@ import itertools
 import logging
 import os
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,7 @@ from stoker.sandbox.network.records import ISOLATED, Lease, Network
 from stoker.sandbox.network.resolvers import resolv_conf
 from stoker.sandbox.processors import Processors, Share
 from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, root_recipe
-from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec
+from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec, Step
 
 log = logging.getLogger("stoker.sandbox")
 
@@ -200,6 +201,7 @@ class NamespaceSandboxes:
                 if lease is not None:
                     # The last one: that is how the launcher knows it.
                     writers.append(lease.descriptor)
+                sandbox.steps.append(Step("asked for", time.monotonic()))
                 pid, pidfd = await launcher.make(order, [theirs.fileno(), *writers])
             finally:
                 theirs.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.network.records import ISOLATED, Network
-from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec, connected
+from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec, Step, connected
 
 DAEMON_ADDRESS = "169.254.100.1:2000"  # where the variables say that X-Ray's daemon is; here that is another place
 CREDENTIALS_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"  # at the Runtime API, which has another port here
@@ -36,6 +36,7 @@ class PlainSandbox:
         if spec.task is None:
             raise SandboxError("container images do not run with isolation 'plain'")
         self.name = spec.name
+        self.steps: list[Step] = []
         self._spec = spec
         self._directory = directory
         self._on_exit = on_exit

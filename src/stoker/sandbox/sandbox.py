@@ -68,6 +68,14 @@ class ProcessSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A step of making a sandbox, and when it ended, in seconds of time.monotonic."""
+
+    name: str
+    ended_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Exit:
     """How a process ended: `code` is its exit status, or None when `signal` killed it."""
 
@@ -86,7 +94,8 @@ class Sandbox(Protocol):
     framed log share it, so that their order is kept): a non-blocking descriptor that whoever reads it closes.
     `datagrams` is the X-Ray daemon's socket inside the sandbox: such a descriptor, too.
     `aws_endpoint` listens inside at the address that functions find in AWS_ENDPOINT_URL; None where they share the
-    host's loopback and can call the node itself.
+    host's loopback and can call the node itself. `steps` are those by which it was made, in their order, as far as its
+    kind tells them.
     """
 
     name: str
@@ -96,6 +105,7 @@ class Sandbox(Protocol):
     datagrams: int | None
     runtime_api: str
     task_directory: str
+    steps: list[Step]
 
     def start(self, process: ProcessSpec, output: int | None = None) -> None:
         """Start a process in it, which prints into the descriptor `output` if it is not to share the sandbox's pipe.

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import struct
+import time
 from typing import Any
 
 from . import file_systems, gvisor, limits, resources, runtime, seccomp, sysinfo
@@ -33,6 +34,21 @@ _MASKED_FILES = ("kcore", "keys", "sysrq-trigger", "timer_list")
 _READ_ONLY_DIRECTORIES = ("sys", "irq", "bus", "fs")
 
 
+class Steps:
+    """When each step ended, in seconds of the kernel's monotonic clock (`stoker trace-start` shows them)."""
+
+    def __init__(self) -> None:
+        self._ended = [("clone", time.monotonic())]
+
+    def end(self, name: str) -> None:
+        self._ended.append((name, time.monotonic()))
+
+    def take(self) -> list[tuple[str, float]]:
+        """Those since the last time."""
+        ended, self._ended = self._ended, []
+        return ended
+
+
 def namespaces(spec: dict[str, Any]) -> int:
     """Those that a sandbox is made with. One that has a network joins a namespace that was made for it."""
     network = 0 if spec["has_network"] else sc.CLONE_NEWNET
@@ -48,26 +64,30 @@ def run(
 ) -> None:
     """Never returns."""
     status = 1
+    steps = Steps()
     try:
         control = socket.socket(fileno=descriptors[CONTROL])
         network = descriptors.pop() if spec["has_network"] else None
         try:
-            listeners = _prepare(spec, descriptors, network, host)
+            listeners = _prepare(spec, descriptors, network, host, steps)
             # The last one is the X-Ray daemon's.
             listeners.append(_daemon())
-            send(control, {"event": "prepared"}, [listener.fileno() for listener in listeners])
+            steps.end("network")
+            ahead = steps.take()
+            send(control, {"event": "prepared", "steps": ahead}, [listener.fileno() for listener in listeners])
             for listener in listeners:
                 listener.close()
             order, directories = receive(control)
+            steps.end("order")
             if order is not None:
-                kept, asked = _complete(order, directories, is_privileged, host)
+                kept, asked = _complete(order, directories, is_privileged, host, steps)
                 if order["keeper_uid"] is None:
                     memory = sysinfo.Sysinfo(asked, order["memory_mb"] * 1024 * 1024)
                     processes = Processes(control, descriptors[OUTPUT], zygote, memory)
                 else:
                     gvisor.boot()
                     processes = gvisor.Guests(control, descriptors[OUTPUT], (INSIDE_UID, INSIDE_GID))
-                send(control, {"event": "ready"}, kept)
+                send(control, {"event": "ready", "steps": steps.take()}, kept)
                 close_all(kept)
                 processes.serve(order["start"])
             status = 0
@@ -82,7 +102,7 @@ def run(
 
 
 def _prepare(
-    spec: dict[str, Any], descriptors: list[int], network: int | None, host: resources.Host
+    spec: dict[str, Any], descriptors: list[int], network: int | None, host: resources.Host, steps: Steps
 ) -> list[socket.socket]:
     step = ""
     try:
@@ -91,6 +111,7 @@ def _prepare(
             os.write(descriptor, b"0")
         # Seen from inside, these groups are the roots: /proc/self/cgroup tells nothing of the host's.
         sc.unshare(sc.CLONE_NEWCGROUP)
+        steps.end("control groups")
         step = "2. descriptors"  # nothing of the launcher's stays open
         _keep_only(descriptors[:CGROUP] + ([] if network is None else [network]))
         # This process ends with the launcher; the change of identity in step 7 makes the kernel forget it.
@@ -100,6 +121,7 @@ def _prepare(
         resources.prepare(host, is_part=spec["is_part"])
         # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell.
         _write("/proc/self/oom_score_adj", "0")
+        steps.end("/proc and /sys")
         step = "4. network"  # loopback only, or what the node has made ahead; and our listeners on it
         if network is not None:
             sc.setns(network, sc.CLONE_NEWNET)
@@ -113,7 +135,7 @@ def _prepare(
 
 
 def _complete(
-    order: dict[str, Any], directories: list[int], is_privileged: bool, host: resources.Host
+    order: dict[str, Any], directories: list[int], is_privileged: bool, host: resources.Host, steps: Steps
 ) -> tuple[list[int], int]:
     """`directories` are the function's file systems, opened by the node; the answer is what it may keep of them, and
     the filter's listener."""
@@ -123,6 +145,7 @@ def _complete(
         kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"], order["keeper_uid"])
         _mount_function(order, is_privileged)
         resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
+        steps.end("mounts")
         if order["keeper_uid"] is not None:
             step = "7. gVisor"  # it has limits, an identity and filters of its own
             gvisor.prepare(order)
@@ -131,9 +154,11 @@ def _complete(
         step = "7. limits and identity"
         limits.set_own(order["files_max"], order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged)
+        steps.end("identity")
         step = "8. filter"  # after it this process can only do what the function can
         sc.prctl(sc.PR_SET_NO_NEW_PRIVS, 1)
         listener = seccomp.install()
+        steps.end("filter")
     except file_systems.MountFailedError:
         raise
     except OSError as error:
