@@ -170,12 +170,12 @@ def test_a_wrapper_gets_the_command(lambda_client: Any, deploy: Deploy, ruby: st
     assert answer.value == "/var/lang/bin/ruby /var/runtime/index.rb"
 
 
-@pytest.mark.parametrize("isolation", ["strict", "plain"])
+@pytest.mark.parametrize("kind", ["namespaces", "plain"])
 def test_gems_and_files_of_layers_are_found_after_the_packages_own(
-    ruby: str, platform: Node, start_node: Callable[..., tuple[NodeProcess, Node]], isolation: str
+    ruby: str, platform: Node, start_node: Callable[..., tuple[NodeProcess, Node]], kind: str
 ) -> None:
     """Reference: runtime side, 4.4."""
-    node = platform if isolation == "strict" else start_node("--isolation", isolation)[1]
+    node = platform if kind == "namespaces" else start_node("--isolation", kind)[1]
     client = node.client("lambda")
     deploy, clean_up = deployer(client)
     layer = client.publish_layer_version(LayerName="gems", Content={"ZipFile": zip_of(LAYER)})["LayerVersionArn"]

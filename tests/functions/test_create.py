@@ -123,8 +123,8 @@ async def test_of_many_creations_at_once_one_wins(node: Node) -> None:
         ),
         (
             {"Runtime": "dotnet8"},
-            "Stoker does not offer the runtime dotnet8. Publish the function self-contained, with "
-            "Amazon.Lambda.RuntimeSupport, for provided.al2023, or deploy it as a container image.",
+            "The runtime dotnet8 has not been fetched from public.ecr.aws/lambda/dotnet:8 yet. "
+            "Type: stoker runtimes install dotnet8",
         ),
         ({"FunctionName": "f:1"}, "This operation is permitted on Lambda functions only."),
         ({"Tags": {"aws:mine": "x"}}, "aws: prefixed tag key names are not allowed"),
