@@ -201,7 +201,7 @@ def test_a_runtime_is_told_to_end_if_it_has_an_internal_extension_and_killed_at_
     script = TERMINATED["bootstrap"]
     if has_internal:
         script = script.replace("api=", f"{REGISTERING}api=", 1)
-    name = deploy(None, {"bootstrap": script}, "provided.al2023", Timeout=10)
+    name = deploy(None, {"bootstrap": script}, "provided.al2023", Timeout=30, MemorySize=1769)
     assert invoke(lambda_client, name).value is None
     lambda_client.delete_function(FunctionName=name)
     if has_internal:
