@@ -183,10 +183,10 @@ class Environment:
         else:
             await self._reset()
 
-    def timeline(self) -> list[Phase]:
-        """Where its init went, once `start` has ended."""
+    def timeline(self, asked_s: float) -> list[Phase]:
+        """Where its init went, once `start` has ended, for somebody who waited since `asked_s` (time.perf_counter)."""
         steps = () if self._sandbox is None else self._sandbox.steps
-        return timeline_of(self._init_began_s, steps, self._made_s, self._init_ended_s)
+        return timeline_of(asked_s, self._init_began_s, steps, self._made_s, self._init_ended_s)
 
     async def run(self, invocation: Invocation) -> InvocationResult:
         """One invocation, from START to REPORT. Raises what `_restore` raises, when it needs to be restored first."""

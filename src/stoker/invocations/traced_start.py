@@ -1,7 +1,7 @@
 """A cold start to be looked at (`stoker trace-start`): a new environment for one invocation, whatever else is idle."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from time import perf_counter
 
 from stoker.environments.environment import Environment
@@ -56,15 +56,16 @@ class TracedStarts:
                 answered_s = perf_counter()
             finally:
                 self._environments.retire(environment)
-        inner = environment.timeline()
-        # Its init began a moment after it was asked for: what is between is looking up and planning.
-        end_of_init_ms = max(phase.began_ms + phase.duration_ms for phase in inner)
-        offset_ms = (ready_s - began_s) * 1000 - end_of_init_ms
+        init = environment.timeline(began_s)
+        first_ms = min(phase.began_ms for phase in init if not phase.is_ahead)
+        last_ms = max(phase.began_ms + phase.duration_ms for phase in init)
+        looked_up_ms, ready_ms = (started_s - began_s) * 1000, (ready_s - began_s) * 1000
         phases = [
-            Phase("look-up", 0.0, (started_s - began_s) * 1000),
-            Phase("plan", (started_s - began_s) * 1000, offset_ms - (started_s - began_s) * 1000),
-            *(replace(phase, began_ms=phase.began_ms + offset_ms) for phase in inner),
-            Phase("invocation", (ready_s - began_s) * 1000, (answered_s - ready_s) * 1000),
+            Phase("look-up", 0.0, looked_up_ms),
+            Phase("plan", looked_up_ms, first_ms - looked_up_ms),
+            *init,
+            Phase("end of init", last_ms, ready_ms - last_ms),
+            Phase("invocation", ready_ms, (answered_s - ready_s) * 1000),
         ]
         return phases, result.payload
 
