@@ -70,7 +70,7 @@ def test_everything_in_the_readme_does_what_it_says(shell: Shell, tmp_path: Path
 
 def test_the_readme_shows_no_command_that_does_not_exist() -> None:
     """Those that are shown in running text, too."""
-    shown = set(re.findall(r"`(?:\./run )?stoker ([a-z]+)", README))
+    shown = set(re.findall(r"`(?:\./run )?stoker ([a-z-]+)", README))
     shown |= {shlex.split(command.text)[1] for command in shown_commands(README) if command.text.startswith("stoker ")}
     assert shown
     for name in shown:
@@ -82,5 +82,5 @@ def test_the_readme_shows_no_command_that_does_not_exist() -> None:
 
 def test_the_runner_knows_every_word_that_the_readme_gives_it() -> None:
     usage = subprocess.run([ROOT / "run", "help"], capture_output=True, text=True, timeout=COMMAND_LIMIT_S).stdout
-    for word in set(re.findall(r"\./run ([a-z]+)", README)):
+    for word in set(re.findall(r"\./run ([a-z-]+)", README)):
         assert f"./run {word}" in usage
