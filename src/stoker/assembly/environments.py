@@ -116,6 +116,7 @@ def _planner(
         stores.images,
         fresh=settings.fresh,
         on_host=on_host,
+        starts_ahead=maker.isolation == "namespaces" and settings.interpreters_ahead > 0,
         aws_endpoint=(url_of(listener) if on_host else AWS_ENDPOINT) if settings.aws_in_functions else "",
         networks=declared.networks,
         file_systems=functions.file_systems,

@@ -54,7 +54,7 @@ class EnvironmentPool:
         self._kept: set[Group] = set()
         self._starting_ahead = 0
         self._all: set[Environment] = set()
-        self._prepared: set[tuple[str, bool, VpcConfig | None]] = set()
+        self._prepared: set[tuple[str, bool, VpcConfig | None, int]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._idle_changed = asyncio.Event()
         self._take_ready: TakeReady = _nothing_ready
@@ -84,8 +84,9 @@ class EnvironmentPool:
         return self._take_idle(group) or await self._wait(group)
 
     def prepare(self, version: FunctionVersion) -> None:
-        """Start ahead, once, what `version`'s runtime and network need for its first environment."""
-        key = (version.runtime if version.image is None else version.image.digest, may_fork(version), version.vpc)
+        """Start ahead, once, what `version`'s runtime, network and memory need for their first environment."""
+        runtime = version.runtime if version.image is None else version.image.digest
+        key = (runtime, may_fork(version), version.vpc, version.memory_mb)
         if key not in self._prepared:
             self._prepared.add(key)
             self._background.start(self._maker.prepare(version), f"preparation of {version.runtime or 'an image'}")

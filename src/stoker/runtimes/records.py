@@ -7,6 +7,17 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Cover:
+    """What makes an interpreter wait, when it has been started, until there is a function for it.
+
+    `source`, a file on this host, lies over `target`, a file inside the sandbox, until then.
+    """
+
+    target: str
+    source: Path
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeBuild:
     """Where a runtime's parts lie on this host and how it is started in a sandbox.
 
@@ -21,6 +32,7 @@ class RuntimeBuild:
     with mount points in it (`roots/tree.py`); nothing else then comes from the host. Of a container image
     (`language` "image") `version` is empty. `starts_itself`: `command` is the root's own bootstrap, which knows its
     flags and the wrapper. `lent` are further paths of the host that the interpreter needs at the same place inside.
+    With a `cover` it can be started ahead.
     """
 
     name: str
@@ -40,6 +52,7 @@ class RuntimeBuild:
     root: Path | None = None
     starts_itself: bool = False
     lent: tuple[Path, ...] = ()
+    cover: Cover | None = None
 
     @property
     def is_image(self) -> bool:

@@ -14,6 +14,8 @@ from stoker.runtimes.roots.tree import SYSTEM_FILES
 HIDDEN = "/run/stoker"
 CODE = f"{HIDDEN}/code"
 LAUNCHER = f"{HIDDEN}/launcher"
+# What lies over an interpreter's main file while it waits for a function (`runtimes/records.py`, Cover).
+COVER = f"{HIDDEN}/cover"
 # What sandboxes with a way out get as /etc/resolv.conf; that of the others is empty.
 RESOLV_CONF = f"{HIDDEN}/resolv.conf"
 
@@ -94,7 +96,9 @@ def _recipe_of_root(build: RuntimeBuild, root: Path, mountpoint: Path, code: Pat
 
 def hidden_places(build: RuntimeBuild) -> list[str]:
     """What only the launcher is to see: a sandbox takes it away before the function begins."""
-    return [] if build.is_image else [CODE, LAUNCHER]
+    if build.is_image:
+        return []
+    return [CODE, LAUNCHER] if build.cover is None else [CODE, LAUNCHER, COVER]
 
 
 def _ours(code: Path) -> list[list[str]]:
@@ -126,6 +130,8 @@ def _runtime(build: RuntimeBuild) -> list[list[str]]:
         steps += [["hide", f"/var/lang/{path}"] for path in _installed_packages(build.lang_dir)]
     if build.runtime_dir is not None:
         steps.append(["bind", str(build.runtime_dir), "/var/runtime"])
+    if build.cover is not None:
+        steps.append(["bind", str(build.cover.source), COVER])
     steps += [["bind", str(path), str(path)] for path in build.lent if not _is_lent_anyway(path)]
     return steps
 
