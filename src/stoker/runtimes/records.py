@@ -6,15 +6,24 @@ from pathlib import Path
 from typing import Protocol
 
 
+# Where an interpreter that waits for a function finds the directory of its cover.
+COVER = "/run/stoker/cover"
+
+
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What makes an interpreter wait, when it has been started, until there is a function for it.
+    """What makes an interpreter wait, once it has started, until there is a function for it.
 
-    `source`, a file on this host, lies over `target`, a file inside the sandbox, until then.
+    `directory`, on this host, holds a file of the same name as `target`, a path inside, over which it lies until then.
     """
 
     target: str
-    source: Path
+    directory: Path
+
+    @property
+    def source(self) -> str:
+        """The file inside."""
+        return f"{COVER}/{Path(self.target).name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from stoker.sandbox.network.networks import Networks
 from stoker.sandbox.network.records import ISOLATED, Lease, Network
 from stoker.sandbox.network.resolvers import resolv_conf
 from stoker.sandbox.processors import Processors, Share
-from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, COVER, RESOLV_CONF, hidden_places, root_recipe
+from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, root_recipe
 from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec
 
 log = logging.getLogger("stoker.sandbox")
@@ -166,7 +166,10 @@ class NamespaceSandboxes:
         environment = {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API}
         process = ProcessSpec("ahead", interpreter.argv, environment, "/", "", fork=False)
         order = self._common_order(sandbox, interpreter.memory_mb)
-        order |= {"cover": {"source": COVER, "target": build.cover.target}, "start": order_to_start(process)}
+        order |= {
+            "cover": {"source": build.cover.source, "target": build.cover.target},
+            "start": order_to_start(process),
+        }
         try:
             async with asyncio.timeout(MAKE_LIMIT_S):
                 await sandbox.start_ahead(order)

@@ -8,14 +8,12 @@ of its own gets nothing of the host's.
 from pathlib import Path
 from typing import Any
 
-from stoker.runtimes.records import RuntimeBuild
+from stoker.runtimes.records import COVER, RuntimeBuild
 from stoker.runtimes.roots.tree import SYSTEM_FILES
 
 HIDDEN = "/run/stoker"
 CODE = f"{HIDDEN}/code"
 LAUNCHER = f"{HIDDEN}/launcher"
-# What lies over an interpreter's main file while it waits for a function (`runtimes/records.py`, Cover).
-COVER = f"{HIDDEN}/cover"
 # What sandboxes with a way out get as /etc/resolv.conf; that of the others is empty.
 RESOLV_CONF = f"{HIDDEN}/resolv.conf"
 
@@ -131,7 +129,7 @@ def _runtime(build: RuntimeBuild) -> list[list[str]]:
     if build.runtime_dir is not None:
         steps.append(["bind", str(build.runtime_dir), "/var/runtime"])
     if build.cover is not None:
-        steps.append(["bind", str(build.cover.source), COVER])
+        steps.append(["bind", str(build.cover.directory), COVER])
     steps += [["bind", str(path), str(path)] for path in build.lent if not _is_lent_anyway(path)]
     return steps
 
