@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-
 # Where an interpreter that waits for a function finds the directory of its cover.
 COVER = "/run/stoker/cover"
 

@@ -29,10 +29,14 @@ class Interpreter:
 
 @dataclass(frozen=True, slots=True)
 class AheadLimits:
-    """`per_kind_max` for each runtime and memory size; none are started unless `has_room` for so many MB."""
+    """`per_kind_max` for each runtime and memory size; none are started unless `has_room` for so many MB.
+
+    What was asked for counts for `window_s`.
+    """
 
     per_kind_max: int
     has_room: Callable[[int], bool]
+    window_s: float = WINDOW_S
 
 
 NONE_AHEAD = AheadLimits(0, lambda _: False)
@@ -63,7 +67,7 @@ class AheadDemand(Generic[Kind]):
     def wanted(self, kind: Kind, now_s: float) -> int:
         """How many shall wait, as far as memory allows."""
         asked_s = self._asked_s.get(kind, deque())
-        while asked_s and asked_s[0] + WINDOW_S <= now_s:
+        while asked_s and asked_s[0] + self._limits.window_s <= now_s:
             asked_s.popleft()
         if not asked_s:
             self._asked_s.pop(kind, None)
@@ -76,4 +80,4 @@ class AheadDemand(Generic[Kind]):
     def falls_s(self, kind: Kind) -> float | None:
         """When fewer will be wanted; None if none are."""
         asked_s = self._asked_s.get(kind)
-        return asked_s[0] + WINDOW_S if asked_s else None
+        return asked_s[0] + self._limits.window_s if asked_s else None

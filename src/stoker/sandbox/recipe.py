@@ -12,7 +12,9 @@ from stoker.runtimes.records import COVER, RuntimeBuild
 from stoker.runtimes.roots.tree import SYSTEM_FILES
 
 HIDDEN = "/run/stoker"
-CODE = f"{HIDDEN}/code"
+# All packages: not even for an interpreter that waits for a function (decision 0041).
+PRIVATE = f"{HIDDEN}/private"
+CODE = f"{PRIVATE}/code"
 LAUNCHER = f"{HIDDEN}/launcher"
 # What sandboxes with a way out get as /etc/resolv.conf; that of the others is empty.
 RESOLV_CONF = f"{HIDDEN}/resolv.conf"
@@ -101,6 +103,7 @@ def hidden_places(build: RuntimeBuild) -> list[str]:
 
 def _ours(code: Path) -> list[list[str]]:
     return [
+        ["private", PRIVATE],
         ["bind", str(code), CODE],
         ["bind", str(Path(__file__).parent / "launcher"), LAUNCHER],
         ["file", f"{HIDDEN}/zygote.py", ZYGOTE_SCRIPT],

@@ -1,8 +1,8 @@
 """What lies over AWS's client in a sandbox whose Node.js is started before there is a function (decision 0041).
 
 It is AWS's file but for the first line, which tells a shell how to run it and Node.js nothing: there it imports
-`inside/ahead.mjs`. An ES module is read and linked before anything that it imports runs, so all that is left to do, once
-the function is known, is to run AWS's code.
+`inside/ahead.mjs`. An ES module is read and linked before anything that it imports runs, so all that is left to do,
+once the function is known, is to run AWS's code.
 """
 
 import logging
