@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Deploy, Node, NodeProcess, deployer
+from tests.conftest import Deploy, Node, NodeProcess, deployer, zip_of
 from tests.end_to_end.footprint import descendants
 
 MEMORY_MB = 256
+MORE_MB_THAN_ANYBODY_HAS = 1_000_000_000
 LIMIT_S = 20.0
 # `fds` without what a directory that is read takes; `start` is proc(5)'s start time, which the host sees, too.
 CODE = """
@@ -54,7 +55,9 @@ exports.handler = async () => ({
 
 @pytest.fixture(scope="module")
 def ahead(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[Node]:
-    process = NodeProcess(tmp_path_factory.mktemp("ahead") / "data", STOKER_INTERPRETERS_AHEAD="1", **isolation)
+    limits = json.dumps({"memory_mb_max": MORE_MB_THAN_ANYBODY_HAS})
+    settings = {"STOKER_INTERPRETERS_AHEAD": "1", "STOKER_LIMITS": limits}
+    process = NodeProcess(tmp_path_factory.mktemp("ahead") / "data", **settings, **isolation)
     node = process.wait_ready()
     if json.loads((node.data / "node.json").read_text())["isolation"] != "namespaces":
         process.stop()
@@ -193,3 +196,35 @@ def test_no_more_wait_than_the_setting_allows(ahead: Node, client: Any, deploy_a
     wait_waiting(ahead)
     time.sleep(1.0)  # in which more would have come
     assert len(waiting(ahead)) == 1
+
+
+def test_what_waits_gives_way_to_a_function_that_needs_the_memory(
+    ahead: Node, client: Any, deploy_ahead: Deploy
+) -> None:
+    call(client, deploy_ahead(None, TELLS_START))
+    starts = wait_waiting(ahead)
+    deploy, delete = deployer(client)
+    files = {"handler.py": "def handler(event, context): pass"}
+    name = deploy(None, files, MemorySize=MORE_MB_THAN_ANYBODY_HAS)
+    with pytest.raises(client.exceptions.TooManyRequestsException):
+        client.invoke(FunctionName=name)
+    delete()
+    deadline_s = time.monotonic() + LIMIT_S
+    while starts.keys() & waiting(ahead).keys():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+
+
+def test_an_extension_runs_beside_what_was_started_ahead(ahead: Node, client: Any, deploy_ahead: Deploy) -> None:
+    extension = """#!/bin/sh
+echo extension of $MARK
+exec sleep 100
+"""
+    content = zip_of({"extensions/mine": extension})
+    layer = client.publish_layer_version(LayerName="extension", Content={"ZipFile": content})["LayerVersionArn"]
+    call(client, deploy_ahead(None, TELLS_START))
+    starts = wait_waiting(ahead)
+    name = deploy_ahead(None, TELLS_START, Layers=[layer], Environment={"Variables": {"MARK": "it"}})
+    told = call(client, name)
+    assert told["start"] in starts
+    assert told["environment"]["MARK"] == "it"

@@ -43,13 +43,16 @@ class EnvironmentPool:
         scaling_rate: ScalingRate,
         idle_timeout_s: float,
         freeze_after_s: float,
+        give_way: Callable[[], None] | None = None,
     ) -> None:
+        """`give_way` frees memory of the host's that no environment has; called before any is ended for its memory."""
         self._maker = maker
         self._background = background
         self._host_memory = host_memory
         self._scaling_rate = scaling_rate
         self._idle_timeout_s = idle_timeout_s
         self._freeze_after_s = freeze_after_s
+        self._give_way = give_way
         self._groups: dict[str, Group] = {}
         self._kept: set[Group] = set()
         self._starting_ahead = 0
@@ -201,6 +204,8 @@ class EnvironmentPool:
 
     def _make_room_for(self, version: FunctionVersion, *, evicts: bool = True) -> None:
         starting = self._starting_ahead + sum(group.starting for group in self._groups.values())
+        if self._give_way is not None and not self._host_memory.has_room_for(version.memory_mb, starting):
+            self._give_way()
         while not self._host_memory.has_room_for(version.memory_mb, starting):
             if not evicts or not self._retire_longest_idle():
                 # AWS has no reason for a full host: to a caller this is the account's limit.

@@ -73,6 +73,10 @@ class AheadDemand(Generic[Kind]):
             self._asked_s.pop(kind, None)
         return len(asked_s) if self._limits.has_room(0) else 0
 
+    def forget(self, kind: Kind) -> None:
+        """None of `kind` are wanted until one is asked for again."""
+        self._asked_s.pop(kind, None)
+
     def may_add(self) -> bool:
         """Whether the host has the memory for one more."""
         return self._limits.has_room(ROOM_MB)

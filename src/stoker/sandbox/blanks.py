@@ -70,6 +70,14 @@ class Blanks:
                 self._refill(forgotten)
             self._refill(kind)
 
+    def give_way(self) -> None:
+        """The host's memory is needed: end the interpreters that wait, and start none until one is asked for again."""
+        for kind in [kind for kind in self._blanks if kind.ahead is not None]:
+            self._demand.forget(kind)
+            for blank in self._blanks[kind]:
+                blank.kill()
+            self._refill(kind)
+
     def waiting(self, runtime: str) -> set[NamespaceSandbox]:
         return {blank for kind, blanks in self._blanks.items() if kind.runtime == runtime for blank in blanks}
 

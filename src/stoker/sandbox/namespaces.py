@@ -127,6 +127,10 @@ class NamespaceSandboxes:
         await self._launcher(build, fork)
         self._blanks.refill(Kind(build.name, fork, network, build, ahead))
 
+    def give_way(self) -> None:
+        """End what holds memory and is nobody's: somebody needs it."""
+        self._blanks.give_way()
+
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> NamespaceSandbox:
         interpreter = Interpreter(first.ahead, spec.memory_mb) if first.ahead else None
         kind = Kind(spec.build.name, first.fork, spec.network, spec.build, interpreter)
