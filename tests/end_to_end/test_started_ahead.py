@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Deploy, Node, NodeProcess, deployer, zip_of
+from tests.end_to_end.extensions import SHELL_EXTENSION
 from tests.end_to_end.footprint import descendants
 
 MEMORY_MB = 256
@@ -216,11 +217,7 @@ def test_what_waits_gives_way_to_a_function_that_needs_the_memory(
 
 
 def test_an_extension_runs_beside_what_was_started_ahead(ahead: Node, client: Any, deploy_ahead: Deploy) -> None:
-    extension = """#!/bin/sh
-echo extension of $MARK
-exec sleep 100
-"""
-    content = zip_of({"extensions/mine": extension})
+    content = zip_of({"extensions/mine": SHELL_EXTENSION})
     layer = client.publish_layer_version(LayerName="extension", Content={"ZipFile": content})["LayerVersionArn"]
     call(client, deploy_ahead(None, TELLS_START))
     starts = wait_waiting(ahead)

@@ -15,8 +15,8 @@ Kind = TypeVar("Kind", bound=Hashable)
 WINDOW_S = 600.0
 # Of how many kinds some may wait: those that were asked for last.
 KINDS_MAX = 8
-# What has to be free on the host, beyond its reserve, for one more: about three times what Node.js takes.
-ROOM_MB = 128
+# What has to be free on the host, beyond its reserve, for one more: Node.js has 8 MB that it shares with nobody.
+ROOM_MB = 64
 
 
 @dataclass(frozen=True, slots=True)

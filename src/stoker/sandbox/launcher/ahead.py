@@ -51,11 +51,13 @@ class Waiting:
                     self.memory.answer()
 
     def take(self, order: dict[str, Any]) -> bool:
-        """Let it become the process that `order` asks for; False if it cannot, because it has ended."""
+        """Let it become the process that `order` asks for; False if it cannot, and has ended."""
         message = {"environment": order["environment"], "directory": order["directory"]}
         try:
             if os.waitpid(self.pid, os.WNOHANG)[0]:
                 return False
+            # Never to wait: an extension, which runs already, may have stopped it.
+            self._channel.setblocking(False)
             self._channel.sendall(json.dumps(message).encode(), socket.MSG_NOSIGNAL)
         except OSError:
             self.end()

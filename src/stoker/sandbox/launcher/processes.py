@@ -138,6 +138,8 @@ class Processes:
                 return
             if pid == 0:
                 return
+            if self._ahead is not None and pid == self._ahead.pid:
+                self._ahead = None
             name = self._names.pop(pid, None)
             if name is not None:
                 self._tell(name, status)
