@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Deploy, Node, NodeProcess, deployer, zip_of
 from tests.end_to_end.extensions import SHELL_EXTENSION
-from tests.end_to_end.footprint import descendants
+from tests.end_to_end.footprint import Footprint, descendants
 
 MEMORY_MB = 256
 MORE_MB_THAN_ANYBODY_HAS = 1_000_000_000
@@ -225,3 +225,20 @@ def test_an_extension_runs_beside_what_was_started_ahead(ahead: Node, client: An
     told = call(client, name)
     assert told["start"] in starts
     assert told["environment"]["MARK"] == "it"
+
+
+def test_a_killed_node_takes_with_it_what_waits(
+    start_node: Callable[..., tuple[NodeProcess, Node]], nodejs: str
+) -> None:
+    process, node = start_node(STOKER_INTERPRETERS_AHEAD="2")
+    client = node.client("lambda")
+    deploy, _ = deployer(client)
+    call(client, deploy(None, {"index.js": TELLS_START}, nodejs, "index.handler"))
+    wait_waiting(node)
+    footprint = Footprint.of(node.pid, node.data)
+    process.kill()
+    # Its control groups are for the next node of this directory to sweep.
+    deadline_s = time.monotonic() + LIMIT_S
+    while any(left.startswith("process") for left in footprint.left()):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
