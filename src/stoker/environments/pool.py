@@ -15,7 +15,7 @@ from stoker.environments.group import Group
 from stoker.environments.host_memory import HostMemory
 from stoker.environments.maker import EnvironmentMaker, OnGone
 from stoker.environments.scaling_rate import ScalingRate
-from stoker.environments.variables import Initialization, may_fork
+from stoker.environments.variables import Initialization, may_fork, may_start_ahead
 from stoker.errors import LambdaError, ServiceException, TooManyRequestsException
 from stoker.functions.file_systems import mount_failure
 from stoker.functions.records import FunctionVersion, VpcConfig
@@ -57,7 +57,7 @@ class EnvironmentPool:
         self._kept: set[Group] = set()
         self._starting_ahead = 0
         self._all: set[Environment] = set()
-        self._prepared: set[tuple[str, bool, VpcConfig | None, int]] = set()
+        self._prepared: set[tuple[str, tuple[bool, bool], VpcConfig | None, int]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._idle_changed = asyncio.Event()
         self._take_ready: TakeReady = _nothing_ready
@@ -89,7 +89,8 @@ class EnvironmentPool:
     def prepare(self, version: FunctionVersion) -> None:
         """Start ahead, once, what `version`'s runtime, network and memory need for their first environment."""
         runtime = version.runtime if version.image is None else version.image.digest
-        key = (runtime, may_fork(version), version.vpc, version.memory_mb)
+        starts = may_fork(version), may_start_ahead(version)
+        key = (runtime, starts, version.vpc, version.memory_mb)
         if key not in self._prepared:
             self._prepared.add(key)
             self._background.start(self._maker.prepare(version), f"preparation of {version.runtime or 'an image'}")
