@@ -33,7 +33,9 @@ class NodeError(Exception):
 class BenchNode:
     """One node, from its start to its end. `endpoint` and `isolation` are known inside the block."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        """`settings`: the node's, by name."""
+        self._settings = {f"STOKER_{name.upper()}": value for name, value in settings.items()}
         self.endpoint = ""
         self.isolation = ""
         self._directory = tempfile.TemporaryDirectory(prefix="stoker-bench-")
@@ -63,7 +65,7 @@ class BenchNode:
                 stdout=output,
                 stderr=output,
                 cwd=self._directory.name,
-                env={**_without_settings(), "STOKER_UPDATE_DELAY_S": "0"},
+                env={**_without_settings(), "STOKER_UPDATE_DELAY_S": "0", **self._settings},
             )
         record = self._wait_record(data / "node.json")
         self.endpoint, self.isolation = record["endpoint"], record["isolation"]

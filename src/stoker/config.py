@@ -14,6 +14,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from stoker.limits import CONCURRENT_EXECUTIONS_DEFAULT, SCALE_OUT_ENVIRONMENTS_PER_10_S, Limits, limits_of
 
+# Each holds memory while nobody uses it; a larger burst than this is spread over the processors anyway.
+INTERPRETERS_AHEAD_MAX = 16
+
 Isolation = Literal["auto", "namespaces", "gvisor", "microvm", "plain"]
 NetworkMode = Literal["isolated", "internet"]
 
@@ -46,6 +49,7 @@ class Settings:
     isolation: Isolation = "auto"
     runsc: str = ""
     fresh: bool = False
+    interpreters_ahead: int = 2
     account_id: str = "000000000000"
     region: str = "us-east-1"
     allowed_hosts: str = ""
@@ -198,6 +202,8 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError("setting 'scale_out_environments_per_10_s': must be at least 1")
     if settings.snapshots_ready_max < 1:
         raise SettingsError("setting 'snapshots_ready_max': must be at least 1")
+    if not 0 <= settings.interpreters_ahead <= INTERPRETERS_AHEAD_MAX:
+        raise SettingsError(f"setting 'interpreters_ahead': must be between 0 and {INTERPRETERS_AHEAD_MAX}")
     if settings.async_retry_delay_s < 0:
         raise SettingsError("setting 'async_retry_delay_s': must not be negative")
     if settings.async_concurrency_per_function < 1:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stoker.config import Settings, is_loopback
+from stoker.environments.host_memory import HostMemory
+from stoker.sandbox.ahead import AheadLimits
 from stoker.sandbox.file_systems import check_mappable
 from stoker.sandbox.gvisor import GvisorSandboxes, find_runsc
 from stoker.sandbox.host import examine
@@ -66,14 +68,16 @@ async def sandbox_maker(
         await asyncio.to_thread(check_mappable, context.directories)
     _allow(resource.RLIMIT_NOFILE, "file_descriptors_max", settings.limits.file_descriptors_max)
     _allow(resource.RLIMIT_NPROC, "processes_max", settings.limits.processes_max)
-    return _own_maker(isolation, settings.runsc, context)
+    return _own_maker(isolation, settings, context)
 
 
-def _own_maker(isolation: str, runsc: str, context: MakerContext) -> SandboxMaker:
+def _own_maker(isolation: str, settings: Settings, context: MakerContext) -> SandboxMaker:
     where = context.data, context.code, context.networks
     if isolation == "namespaces":
-        return NamespaceSandboxes(*where, limits=context.limits, directories=context.directories)
-    program = find_runsc(runsc)
+        memory = HostMemory(settings.memory_reserve_mb)
+        ahead = AheadLimits(settings.interpreters_ahead, lambda memory_mb: memory.has_room_for(memory_mb, 0))
+        return NamespaceSandboxes(*where, limits=context.limits, directories=context.directories, ahead=ahead)
+    program = find_runsc(settings.runsc)
     if program is None:  # it was there a moment ago
         raise StartError("isolation 'gvisor' needs gVisor's program runsc. See: stoker doctor")
     return GvisorSandboxes(program, *where, limits=context.limits, directories=context.directories)

@@ -8,7 +8,7 @@ import pytest
 
 from stoker.environments.plan import plan_environment
 from stoker.environments.records import EnvironmentPlan
-from stoker.runtimes.records import RuntimeBuild
+from stoker.runtimes.records import Cover, RuntimeBuild
 from tests.functions.test_store import new_function
 
 PYTHON = RuntimeBuild(
@@ -27,13 +27,29 @@ PYTHON = RuntimeBuild(
 PROVIDED = replace(
     PYTHON, name="provided.al2023", language="provided", interpreter=None, command=(), host_command=(), can_fork=False
 )
+NODEJS = replace(
+    PYTHON,
+    name="nodejs20.x",
+    language="nodejs",
+    command=("/var/lang/bin/node", "/var/runtime/index.mjs"),
+    can_fork=False,
+    cover=Cover("/var/runtime/index.mjs", Path("/runtimes/ahead")),
+)
 
 
 def plan(
-    build: RuntimeBuild, task: Path, opt: Path | None = None, *, fresh: bool = False, on_host: bool = False, **set_: str
+    build: RuntimeBuild,
+    task: Path,
+    opt: Path | None = None,
+    *,
+    fresh: bool = False,
+    on_host: bool = False,
+    starts_ahead: bool = True,
+    **set_: str,
 ) -> EnvironmentPlan:
     version = replace(new_function("f").latest, environment=set_, memory_mb=256, ephemeral_storage_mb=700)
-    return plan_environment(version, build, task, opt, "e1", "stream", fresh=fresh, on_host=on_host)
+    ways = {"fresh": fresh, "on_host": on_host, "starts_ahead": starts_ahead}
+    return plan_environment(version, build, task, opt, "e1", "stream", **ways)
 
 
 def bootstrap(folder: Path, mode: int = 0o755) -> Path:
@@ -60,6 +76,38 @@ def test_python_is_forked_unless_something_speaks_against_it(
     assert process is not None
     assert process.fork is forks
     assert process.argv == (PYTHON.host_command if "on_host" in changes else PYTHON.command)
+
+
+@pytest.mark.parametrize(
+    ("changes", "waits"),
+    [({}, True), ({"fresh": True}, False), ({"starts_ahead": False}, False), ({"NODE_OPTIONS": "-i"}, False)],
+    ids=["usual", "fresh", "off", "variable"],
+)
+def test_node_may_have_been_started_ahead_unless_something_speaks_against_it(
+    tmp_path: Path, changes: dict[str, Any], waits: bool
+) -> None:
+    process = plan(NODEJS, tmp_path, **changes).process
+    assert process is not None
+    assert process.ahead == (process.argv if waits else ())
+
+
+@pytest.mark.parametrize(
+    ("library", "waits"),
+    [
+        ("task/libssl.so.3", False),
+        ("task/lib/libz.so", False),
+        ("opt/lib/libuv.so.1", False),
+        ("task/node_modules/sharp/sharp.so", True),
+        ("opt/nodejs/libz.so", True),
+    ],
+)
+def test_a_library_that_node_would_be_linked_to_forbids_it(tmp_path: Path, library: str, waits: bool) -> None:
+    (tmp_path / "task").mkdir()
+    (tmp_path / library).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / library).touch()
+    process = plan(NODEJS, tmp_path / "task", tmp_path / "opt").process
+    assert process is not None
+    assert bool(process.ahead) is waits
 
 
 def test_a_bootstrap_is_looked_for_in_the_package_and_then_in_the_layers(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from stoker.environments.variables import may_fork, variables
+from stoker.environments.variables import may_fork, may_start_ahead, variables
 from stoker.functions.records import FunctionVersion
 from stoker.runtimes.records import RuntimeBuild
 from tests.functions.test_store import new_function
@@ -95,6 +95,27 @@ def test_a_variable_that_is_read_at_the_start_forbids_a_fork(name: str, expected
     assert may_fork(version(**{name: "x"})) is expected
     assert may_fork(version(COLOUR="x"))
     assert may_fork(replace(version(), environment=None))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("COLOUR", True),
+        ("AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA", True),
+        ("HTTPS_PROXY", True),
+        ("NODE_OPTIONS", False),
+        ("NODE_PATH", False),
+        ("UV_THREADPOOL_SIZE", False),
+        ("SSL_CERT_FILE", False),
+        ("RES_OPTIONS", False),
+        ("LD_PRELOAD", False),
+        ("TZ", False),
+        ("AWS_LAMBDA_EXEC_WRAPPER", False),
+    ],
+)
+def test_a_variable_that_node_reads_at_its_start_forbids_one_that_was_started_ahead(name: str, expected: bool) -> None:
+    assert may_start_ahead(version(**{name: "x"})) is expected
+    assert may_start_ahead(replace(version(), environment=None))
 
 
 def test_a_snapshot_has_no_keys_and_no_log_in_it() -> None:

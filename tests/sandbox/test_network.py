@@ -192,7 +192,7 @@ async def test_a_sandbox_made_ahead_waits_for_each_network(maker: NamespaceSandb
     await maker.prepare(spec.build, fork=False, network=TO_INTERNET)
     await asyncio.sleep(0)
     async with asyncio.timeout(LIMIT_S):
-        await asyncio.gather(*maker._refilling.values())
+        await maker._blanks.refilled()
     began = time.monotonic()
     await maker.make(replace(spec, network=TO_INTERNET), shell("sleep 100"), Exits())
     assert time.monotonic() - began < 0.1

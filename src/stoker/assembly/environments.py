@@ -23,6 +23,7 @@ from stoker.functions.registry import Follower
 from stoker.invocations.concurrency import Concurrency
 from stoker.node import url_of
 from stoker.sandbox.namespace_sandbox import AWS_ENDPOINT
+from stoker.sandbox.namespaces import NamespaceSandboxes
 from stoker.sandbox.sandbox import SandboxMaker
 from stoker.supervision import Background, supervise
 from stoker.traces.collector import TraceCollector
@@ -70,6 +71,7 @@ def start_environments(
         scaling_rate=ScalingRate(settings.scale_out_environments_per_10_s),
         idle_timeout_s=settings.idle_timeout_s,
         freeze_after_s=settings.freeze_after_s,
+        give_way=maker.give_way if isinstance(maker, NamespaceSandboxes) else None,
     )
     parts.push_async_callback(pool.close)
     registry.on_change(pool.drain)
@@ -116,6 +118,7 @@ def _planner(
         stores.images,
         fresh=settings.fresh,
         on_host=on_host,
+        starts_ahead=maker.isolation == "namespaces" and settings.interpreters_ahead > 0,
         aws_endpoint=(url_of(listener) if on_host else AWS_ENDPOINT) if settings.aws_in_functions else "",
         networks=declared.networks,
         file_systems=functions.file_systems,

@@ -19,6 +19,7 @@ from stoker.logs.platform_json import SystemLevel
 from stoker.logs.platform_log import PlatformLog
 from stoker.logs.records import LogGroupName
 from stoker.logs.store import LogStore
+from stoker.sandbox.ahead import Interpreter
 from stoker.sandbox.sandbox import SandboxError, SandboxMaker
 
 log = logging.getLogger("stoker.environments")
@@ -76,7 +77,9 @@ class EnvironmentMaker:
         try:
             plan = await self._planner(version, "prepare", "", "on-demand")
             if plan.process is not None:
-                await self._sandboxes.prepare(plan.build, fork=plan.process.fork, network=plan.sandbox.network)
+                process, sandbox = plan.process, plan.sandbox
+                ahead = {"ahead": Interpreter(process.ahead, sandbox.memory_mb)} if process.ahead else {}
+                await self._sandboxes.prepare(plan.build, fork=process.fork, network=sandbox.network, **ahead)
         except (LambdaError, SandboxError) as error:
             # The first invocation will try again and tell its caller.
             log.warning("%s could not be prepared: %s", version.runtime or version.version_arn, error)

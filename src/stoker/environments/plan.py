@@ -3,6 +3,7 @@
 import uuid
 from pathlib import Path
 
+from stoker.environments.ahead import command_ahead
 from stoker.environments.bootstrap import find_bootstrap
 from stoker.environments.extensions import external_extensions
 from stoker.environments.outcomes import NO_BOOTSTRAP, NoBootstrap
@@ -31,12 +32,14 @@ def plan_environment(
     directories: tuple[HostDirectory, ...] = (),
     fresh: bool,
     on_host: bool,
+    starts_ahead: bool = False,
 ) -> EnvironmentPlan:
     """`task` is the unpacked package on the host and `opt` its merged layers, None if it has none.
 
     `directories` are the version's file systems.
     `fresh` starts a new interpreter every time (setting `fresh`). `on_host` is for plain isolation: the host's paths,
-    and what `plain.py` then puts in place of a sandbox's. `aws_endpoint` is where processes find AWS, "" for nowhere.
+    and what `plain.py` then puts in place of a sandbox's. `starts_ahead`: sandboxes may have an interpreter waiting in
+    them. `aws_endpoint` is where processes find AWS, "" for nowhere.
     """
     base = base_environment(build, opt, on_host=on_host)
     token = new_token() if initialization == "snap-start" else ""
@@ -76,6 +79,7 @@ def plan_environment(
             directory="/var/task",
             handler=version.handler,
             fork=build.can_fork and not fresh and not on_host and may_fork(version),
+            ahead=command_ahead(version, build, argv, task, opt) if starts_ahead and not fresh else (),
         )
     extensions = () if opt is None else external_extensions(opt, environment, str(opt) if on_host else "/opt")
     return EnvironmentPlan(

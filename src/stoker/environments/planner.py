@@ -30,18 +30,20 @@ class Planner:
         *,
         fresh: bool,
         on_host: bool,
+        starts_ahead: bool,
         aws_endpoint: str = "",
         networks: DeclaredNetworks = NO_NETWORKS,
         file_systems: FileSystems,
         sealing: Sealing,
     ) -> None:
-        """`fresh`, `on_host` and `aws_endpoint` are `plan_environment`'s."""
+        """`fresh`, `on_host`, `starts_ahead` and `aws_endpoint` are `plan_environment`'s."""
         self._code_store = code_store
         self._layer_trees = layer_trees
         self._runtimes = runtimes
         self._images = images
         self._fresh = fresh
         self._on_host = on_host
+        self._starts_ahead = starts_ahead
         self._aws_endpoint = aws_endpoint
         self._networks = networks
         self._file_systems = file_systems
@@ -94,6 +96,7 @@ class Planner:
             directories=directories,
             fresh=self._fresh,
             on_host=self._on_host,
+            starts_ahead=self._starts_ahead,
         )
 
     async def _image(self, image: Image) -> ImageRoot:

@@ -15,7 +15,7 @@ from stoker.environments.group import Group
 from stoker.environments.host_memory import HostMemory
 from stoker.environments.maker import EnvironmentMaker, OnGone
 from stoker.environments.scaling_rate import ScalingRate
-from stoker.environments.variables import Initialization, may_fork
+from stoker.environments.variables import Initialization, may_fork, may_start_ahead
 from stoker.errors import LambdaError, ServiceException, TooManyRequestsException
 from stoker.functions.file_systems import mount_failure
 from stoker.functions.records import FunctionVersion, VpcConfig
@@ -43,18 +43,21 @@ class EnvironmentPool:
         scaling_rate: ScalingRate,
         idle_timeout_s: float,
         freeze_after_s: float,
+        give_way: Callable[[], None] | None = None,
     ) -> None:
+        """`give_way` frees memory of the host's that no environment has; called before any is ended for its memory."""
         self._maker = maker
         self._background = background
         self._host_memory = host_memory
         self._scaling_rate = scaling_rate
         self._idle_timeout_s = idle_timeout_s
         self._freeze_after_s = freeze_after_s
+        self._give_way = give_way
         self._groups: dict[str, Group] = {}
         self._kept: set[Group] = set()
         self._starting_ahead = 0
         self._all: set[Environment] = set()
-        self._prepared: set[tuple[str, bool, VpcConfig | None]] = set()
+        self._prepared: set[tuple[str, tuple[bool, bool], VpcConfig | None, int]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._idle_changed = asyncio.Event()
         self._take_ready: TakeReady = _nothing_ready
@@ -84,8 +87,10 @@ class EnvironmentPool:
         return self._take_idle(group) or await self._wait(group)
 
     def prepare(self, version: FunctionVersion) -> None:
-        """Start ahead, once, what `version`'s runtime and network need for its first environment."""
-        key = (version.runtime if version.image is None else version.image.digest, may_fork(version), version.vpc)
+        """Start ahead, once, what `version`'s runtime, network and memory need for their first environment."""
+        runtime = version.runtime if version.image is None else version.image.digest
+        starts = may_fork(version), may_start_ahead(version)
+        key = (runtime, starts, version.vpc, version.memory_mb)
         if key not in self._prepared:
             self._prepared.add(key)
             self._background.start(self._maker.prepare(version), f"preparation of {version.runtime or 'an image'}")
@@ -200,6 +205,8 @@ class EnvironmentPool:
 
     def _make_room_for(self, version: FunctionVersion, *, evicts: bool = True) -> None:
         starting = self._starting_ahead + sum(group.starting for group in self._groups.values())
+        if self._give_way is not None and not self._host_memory.has_room_for(version.memory_mb, starting):
+            self._give_way()
         while not self._host_memory.has_room_for(version.memory_mb, starting):
             if not evicts or not self._retire_longest_idle():
                 # AWS has no reason for a full host: to a caller this is the account's limit.

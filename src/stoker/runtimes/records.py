@@ -5,6 +5,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+# Where an interpreter that waits for a function finds the directory of its cover.
+COVER = "/run/stoker/cover"
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What makes an interpreter wait, once it has started, until there is a function for it.
+
+    `directory`, on this host, holds a file of the same name as `target`, a path inside, over which it lies until then.
+    """
+
+    target: str
+    directory: Path
+
+    @property
+    def source(self) -> str:
+        """The file inside."""
+        return f"{COVER}/{Path(self.target).name}"
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeBuild:
@@ -21,6 +40,7 @@ class RuntimeBuild:
     with mount points in it (`roots/tree.py`); nothing else then comes from the host. Of a container image
     (`language` "image") `version` is empty. `starts_itself`: `command` is the root's own bootstrap, which knows its
     flags and the wrapper. `lent` are further paths of the host that the interpreter needs at the same place inside.
+    With a `cover` it can be started ahead.
     """
 
     name: str
@@ -40,6 +60,7 @@ class RuntimeBuild:
     root: Path | None = None
     starts_itself: bool = False
     lent: tuple[Path, ...] = ()
+    cover: Cover | None = None
 
     @property
     def is_image(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 from stoker.limits import Limits
 from stoker.runtimes.records import RuntimeBuild
+from stoker.sandbox.ahead import Interpreter
 from stoker.sandbox.cgroup import MB, Cgroup
 from stoker.sandbox.launcher.gvisor import DIRECTORY, RUNSC
 from stoker.sandbox.memory_watch import MemoryAccount, counted
@@ -110,20 +111,22 @@ class GvisorSandboxes(NamespaceSandboxes):
             log.warning("isolation gvisor: functions share files, but their locks hold within one environment only")
         return self
 
-    async def prepare(self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED) -> None:
+    async def prepare(
+        self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED, ahead: Interpreter | None = None
+    ) -> None:
         """A zygote's children would run on the host's kernel: every interpreter is a fresh one."""
         await super().prepare(build, fork=False, network=network)
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> NamespaceSandbox:
-        return await super().make(spec, replace(first, fork=False), on_exit)
+        return await super().make(spec, replace(first, fork=False, ahead=()), on_exit)
 
     def _group(self, name: str) -> Cgroup:
         processes_max = 2 * self._limits.processes_max + GVISOR_PROCESSES_MAX
         return Cgroup(self._hierarchies, name, processes_max, GvisorMemory())
 
-    def _order(self, spec: SandboxSpec, first: ProcessSpec, slot: int) -> dict[str, Any]:
-        order = super()._order(spec, first, slot)
-        return order | {"keeper_uid": self._uid_first + UIDS_PER_NODE // 2 + slot, "hostname": HOSTNAME}
+    def _order(self, spec: SandboxSpec, first: ProcessSpec, sandbox: NamespaceSandbox) -> dict[str, Any]:
+        order = super()._order(spec, first, sandbox)
+        return order | {"keeper_uid": self._uid_first + UIDS_PER_NODE // 2 + sandbox.slot, "hostname": HOSTNAME}
 
     def _recipe(self, build: RuntimeBuild) -> dict[str, Any]:
         recipe = super()._recipe(build)

@@ -60,6 +60,8 @@ class NamespaceSandbox:
         self.aws_endpoint: socket.socket | None = None
         self.steps: list[Step] = []
         self.launcher: LauncherProcess | None = None
+        # Files that are hidden until it is complete.
+        self.covered: list[str] = []
         self._group = group
         self._control = control
         self._on_exit: OnExit = _ignore_exit
@@ -70,6 +72,7 @@ class NamespaceSandbox:
         loop = asyncio.get_running_loop()
         self._prepared: asyncio.Future[None] = loop.create_future()
         self._ready: asyncio.Future[list[int]] = loop.create_future()
+        self._waiting: asyncio.Future[None] = loop.create_future()
         self._reset_done: asyncio.Future[None] | None = None
         self._sockets: deque[asyncio.Future[socket.socket]] = deque()
         self._gone: asyncio.Future[None] = loop.create_future()
@@ -92,6 +95,12 @@ class NamespaceSandbox:
     async def wait_prepared(self) -> None:
         """Until all is done that no function is needed for. Raises SandboxError."""
         await self._prepared
+
+    async def start_ahead(self, order: dict[str, Any]) -> None:
+        """Start an interpreter in it, until that waits for a function. Raises SandboxError."""
+        self.covered = [order["cover"]["target"]]
+        self._order(order)
+        await self._waiting
 
     async def complete(
         self, order: dict[str, Any], spec: SandboxSpec, on_exit: OnExit, descriptors: Sequence[int] = ()
@@ -234,6 +243,11 @@ class NamespaceSandbox:
                         os.close(descriptor)
                 else:
                     self._ready.set_result(descriptors)
+            case "waiting":
+                if not self._waiting.done() and message["is_alive"]:
+                    self._waiting.set_result(None)
+                elif not self._waiting.done():
+                    self._waiting.set_exception(SandboxError("the interpreter ended when it was started ahead"))
             case "failed":
                 self._fail(str(step_error(message)), FileSystemError if message["is_file_system"] else SandboxError)
             case "socket":
@@ -308,7 +322,7 @@ class NamespaceSandbox:
 
     def _fail(self, text: str, kind: type[SandboxError] = SandboxError) -> None:
         """Tell whoever waits for something that will not come."""
-        for future in (self._prepared, self._ready, self._reset_done, *self._sockets):
+        for future in (self._prepared, self._waiting, self._ready, self._reset_done, *self._sockets):
             if future is not None and not future.done():
                 future.set_exception(kind(text))
                 future.exception()  # perhaps nobody waits

@@ -10,13 +10,15 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from stoker.limits import Limits
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox import cgroup_hierarchies as hierarchies
+from stoker.sandbox.ahead import NONE_AHEAD, AheadLimits, Interpreter
+from stoker.sandbox.blanks import Blanks, Kind
 from stoker.sandbox.cgroup import Cgroup
 from stoker.sandbox.file_systems import Directories, OpenedDirectories
 from stoker.sandbox.image_launchers import ImageLaunchers
@@ -43,25 +45,10 @@ UID_FIRST = 0x70000000
 UIDS_PER_NODE = 65536
 HOSTNAME = "169.254.100.1"
 MB = 1024 * 1024
-# How many sandboxes of a runtime wait, made ahead; and how long after one was taken the next is made.
-BLANKS = 2
-REFILL_AFTER_S = 0.03
-# For how many combinations of runtime and network with a way out some wait; those that were wanted last.
-KINDS_AHEAD_MAX = 16
 NODES_MAX = 4000
 
 _CLIENT = ["awslambdaric", "awslambdaric.bootstrap", "awslambdaric.__main__", "http.client", "json", "decimal"]
 _LIBRARIES = ["boto3", "botocore.session", "botocore.client", "boto3.session", "urllib3", "s3transfer"]
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What sandboxes that wait for a function differ in. `fork`: made by a zygote."""
-
-    runtime: str
-    fork: bool
-    network: Network
-    build: RuntimeBuild = field(compare=False)
 
 
 class NamespaceSandboxes:
@@ -78,11 +65,12 @@ class NamespaceSandboxes:
         *,
         limits: Limits,
         directories: Sequence[Path] = (),
+        ahead: AheadLimits = NONE_AHEAD,
     ) -> None:
         """`data`: the node's directory, which also names its control groups; `code`: where packages are unpacked.
 
         `networks`: the ways out of a sandbox; None where there are none. `directories`: those of the host that
-        sandboxes can be given.
+        sandboxes can be given. `ahead`: how many interpreters may be started before they are needed.
         """
         self._limits = limits
         self._mountpoint = data / "run" / "root"
@@ -99,8 +87,7 @@ class NamespaceSandboxes:
         self._lease_numbers: dict[str, int] = {}
         self._processors = Processors(os.sched_getaffinity(0))
         self._shares: dict[str, Share] = {}
-        self._blanks: dict[Kind, list[NamespaceSandbox]] = {}
-        self._refilling: dict[Kind, asyncio.Task[None]] = {}
+        self._blanks = Blanks(self._blank, self._discard, ahead)
         self._numbers = itertools.count(1)
         self._free_slots: list[int] = []
         self._slots_used = 0
@@ -118,9 +105,7 @@ class NamespaceSandboxes:
 
     async def __aexit__(self, *_: object) -> None:
         await self._image_launchers.close()
-        for refill in list(self._refilling.values()):
-            refill.cancel()
-            await asyncio.gather(refill, return_exceptions=True)
+        await self._blanks.close()
         for sandbox in list(self._sandboxes):
             sandbox.kill()
         for sandbox in list(self._sandboxes):
@@ -133,24 +118,30 @@ class NamespaceSandboxes:
         self._directories.close()
         hierarchies.remove_node_group(self._hierarchies)
 
-    async def prepare(self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED) -> None:
+    async def prepare(
+        self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED, ahead: Interpreter | None = None
+    ) -> None:
         """Start the runtime's launcher, and make the first sandboxes ahead."""
         if not self._image_launchers.may_prepare(build):
             return
         self._image_launchers.used(build)
         await self._launcher(build, fork)
-        self._refill(Kind(build.name, fork, network, build))
+        self._blanks.refill(Kind(build.name, fork, network, build, ahead))
+
+    def give_way(self) -> None:
+        """End what holds memory and is nobody's: somebody needs it."""
+        self._blanks.give_way()
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> NamespaceSandbox:
-        kind = Kind(spec.build.name, first.fork, spec.network, spec.build)
+        interpreter = Interpreter(first.ahead, spec.memory_mb) if first.ahead else None
+        kind = Kind(spec.build.name, first.fork, spec.network, spec.build, interpreter)
         self._image_launchers.used(spec.build)
-        sandbox = self._take_blank(kind) or await self._blank(kind)
+        sandbox = self._blanks.take(kind) or await self._blank(replace(kind, ahead=None))
         try:
             async with asyncio.timeout(MAKE_LIMIT_S):
                 opened = await self._opened(spec, sandbox.slot)
                 try:
-                    order = self._order(spec, first, sandbox.slot) | {"file_systems": opened.orders}
-                    order |= self._cores(sandbox, spec.memory_mb)
+                    order = self._order(spec, first, sandbox) | {"file_systems": opened.orders}
                     kept = await sandbox.complete(order, spec, on_exit, opened.descriptors)
                     self._directories.keep(opened, kept)
                 finally:
@@ -158,24 +149,37 @@ class NamespaceSandboxes:
         except BaseException as error:
             await self._discard(sandbox)
             raise _as_sandbox_error(error) from error
-        self._refill(kind)
+        self._blanks.refill(kind)
         return sandbox
 
     # Blanks: sandboxes made ahead, up to the point where the function's own directories and limits come in.
-
-    def _take_blank(self, kind: Kind) -> NamespaceSandbox | None:
-        blanks = self._blanks.get(kind, [])
-        sandbox = next((blank for blank in reversed(blanks) if blank.is_alive), None)
-        if sandbox is not None:
-            blanks.remove(sandbox)
-        return sandbox
 
     async def _blank(self, kind: Kind) -> NamespaceSandbox:
         """A new one. It takes tens of milliseconds where control groups v1 are: the kernel waits for all processors
         when a process joins a group (decision 0020)."""
         try:
-            return await self._made_blank(await self._launcher(kind.build, kind.fork), kind.network)
+            sandbox = await self._made_blank(await self._launcher(kind.build, kind.fork), kind.network)
         except OSError as error:
+            raise _as_sandbox_error(error) from error
+        if kind.ahead is not None:
+            await self._start_ahead(sandbox, kind.build, kind.ahead)
+        return sandbox
+
+    async def _start_ahead(self, sandbox: NamespaceSandbox, build: RuntimeBuild, interpreter: Interpreter) -> None:
+        """Let it wait there with what every function of the runtime gets, and nothing else."""
+        assert build.cover is not None
+        environment = {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API}
+        process = ProcessSpec("ahead", interpreter.argv, environment, "/", "", fork=False)
+        order = self._common_order(sandbox, interpreter.memory_mb)
+        order |= {
+            "cover": {"source": build.cover.source, "target": build.cover.target},
+            "start": order_to_start(process),
+        }
+        try:
+            async with asyncio.timeout(MAKE_LIMIT_S):
+                await sandbox.start_ahead(order)
+        except BaseException as error:
+            await self._discard(sandbox)
             raise _as_sandbox_error(error) from error
 
     async def _made_blank(self, launcher: LauncherProcess, network: Network) -> NamespaceSandbox:
@@ -225,36 +229,6 @@ class NamespaceSandboxes:
             raise SandboxError(f"this node has no network of kind {network.kind}. See: stoker doctor")
         return await self._networks.lease(network)
 
-    def _refill(self, kind: Kind) -> None:
-        if kind not in self._refilling:
-            work = self._refilled(kind)
-            task = asyncio.get_running_loop().create_task(work, name=f"blanks of {kind.runtime}")
-            self._refilling[kind] = task
-            task.add_done_callback(lambda _: self._refilling.pop(kind, None))
-
-    async def _refilled(self, kind: Kind) -> None:
-        # Not at once: the function that took the last one is just starting.
-        await asyncio.sleep(REFILL_AFTER_S)
-        # The kind that was wanted last stands last.
-        blanks = self._blanks[kind] = self._blanks.pop(kind, [])
-        # Those that ended by themselves, with their launcher for one, still hold groups, a pipe and a slot.
-        for blank in [blank for blank in blanks if not blank.is_alive]:
-            blanks.remove(blank)
-            await self._discard(blank)
-        try:
-            while len(blanks) < BLANKS:
-                blanks.append(await self._blank(kind))
-        except SandboxError as error:
-            log.warning("no sandbox could be made ahead for %s: %s", kind.runtime, error)
-        await self._forget_old_kinds()
-
-    async def _forget_old_kinds(self) -> None:
-        """Networks are as many as there are combinations of subnets and security groups: not all can wait."""
-        connected = [kind for kind in self._blanks if not kind.network.is_isolated]
-        for kind in [kind for kind in connected[:-KINDS_AHEAD_MAX] if kind not in self._refilling]:
-            for blank in self._blanks.pop(kind):
-                await self._discard(blank)
-
     async def _discard(self, sandbox: NamespaceSandbox) -> None:
         sandbox.abandon()
         await sandbox.wait_closed()
@@ -283,12 +257,6 @@ class NamespaceSandboxes:
         self._slots_used += 1
         return self._slots_used - 1
 
-    def _cores(self, sandbox: NamespaceSandbox, memory_mb: int) -> dict[str, Any]:
-        """Put the sandbox, whose first process waits for its order, on its cores; the part of the order about them."""
-        share = self._shares[sandbox.name] = self._processors.take(memory_mb)
-        sandbox.run_on(share.cores)
-        return {"cores": share.cores, "is_part": self._processors.are_shown_in_part}
-
     async def _opened(self, spec: SandboxSpec, slot: int) -> OpenedDirectories:
         if not spec.directories:
             return OpenedDirectories()
@@ -301,7 +269,7 @@ class NamespaceSandboxes:
             opening.add_done_callback(_close_opened)
             raise
 
-    def _order(self, spec: SandboxSpec, first: ProcessSpec, slot: int) -> dict[str, Any]:
+    def _order(self, spec: SandboxSpec, first: ProcessSpec, sandbox: NamespaceSandbox) -> dict[str, Any]:
         binds = []
         if spec.task is not None:
             binds.append([f"{CODE}/{spec.task.relative_to(self._code)}", "/var/task"])
@@ -309,16 +277,28 @@ class NamespaceSandboxes:
             binds.append([f"{CODE}/{spec.opt.relative_to(self._code)}", "/opt"])
         if not spec.network.is_isolated:
             binds.append([RESOLV_CONF, "/etc/resolv.conf"])
-        return {
+        return self._common_order(sandbox, spec.memory_mb) | {
             "binds": binds,
-            "hidden": hidden_places(spec.build) + self._directories.hidden,
-            "memory_mb": spec.memory_mb,
+            "hidden": sandbox.covered + hidden_places(spec.build) + self._directories.hidden,
             "tmp_bytes": spec.tmp_mb * MB,
-            "outside_uid": self._uid_first + slot,
             "keeper_uid": None,
+            "start": order_to_start(first),
+        }
+
+    def _common_order(self, sandbox: NamespaceSandbox, memory_mb: int) -> dict[str, Any]:
+        """What of a function's order an interpreter that is started ahead gets, too: the second time it is the same."""
+        share = self._shares.get(sandbox.name)
+        if share is None:
+            share = self._shares[sandbox.name] = self._processors.take(memory_mb)
+            # Its first process waits for an order.
+            sandbox.run_on(share.cores)
+        return {
+            "memory_mb": memory_mb,
+            "cores": share.cores,
+            "is_part": self._processors.are_shown_in_part,
+            "outside_uid": self._uid_first + sandbox.slot,
             "files_max": self._limits.file_descriptors_max,
             "processes_max": self._limits.processes_max,
-            "start": order_to_start(first),
         }
 
     async def _launcher(self, build: RuntimeBuild, fork: bool) -> LauncherProcess:
@@ -358,7 +338,7 @@ class NamespaceSandboxes:
 
     async def _end_if_unused(self, build: RuntimeBuild) -> None:
         """End an image's launcher if nothing runs in it but sandboxes that wait."""
-        waiting = {blank for kind, blanks in self._blanks.items() if kind.runtime == build.name for blank in blanks}
+        waiting = self._blanks.waiting(build.name)
         task = self._launchers.get((build.name, False))
         if task is None or not task.done() or task.cancelled() or task.exception() is not None:
             return
@@ -366,12 +346,7 @@ class NamespaceSandboxes:
         if any(sandbox.launcher is launcher for sandbox in self._sandboxes - waiting):
             return
         del self._launchers[build.name, False]
-        for kind in [kind for kind in self._blanks if kind.runtime == build.name]:
-            if (refill := self._refilling.get(kind)) is not None:
-                refill.cancel()
-                await asyncio.gather(refill, return_exceptions=True)
-            for blank in self._blanks.pop(kind):
-                await self._discard(blank)
+        await self._blanks.drop(build.name)
         await launcher.close()
 
     def _launcher_ended(self, launcher: LauncherProcess) -> None:

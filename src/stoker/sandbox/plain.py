@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stoker.runtimes.records import RuntimeBuild
+from stoker.sandbox.ahead import Interpreter
 from stoker.sandbox.network.records import ISOLATED, Network
 from stoker.sandbox.sandbox import SANDBOX, Exit, OnExit, ProcessSpec, SandboxError, SandboxSpec, Step, connected
 
@@ -198,7 +199,9 @@ class PlainSandboxes:
         for sandbox in self._sandboxes:
             await sandbox.wait_closed()
 
-    async def prepare(self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED) -> None:
+    async def prepare(
+        self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED, ahead: Interpreter | None = None
+    ) -> None:
         """A process needs nothing ahead."""
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> PlainSandbox:

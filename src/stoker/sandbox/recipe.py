@@ -8,11 +8,13 @@ of its own gets nothing of the host's.
 from pathlib import Path
 from typing import Any
 
-from stoker.runtimes.records import RuntimeBuild
+from stoker.runtimes.records import COVER, RuntimeBuild
 from stoker.runtimes.roots.tree import SYSTEM_FILES
 
 HIDDEN = "/run/stoker"
-CODE = f"{HIDDEN}/code"
+# All packages: not even for an interpreter that waits for a function (decision 0041).
+PRIVATE = f"{HIDDEN}/private"
+CODE = f"{PRIVATE}/code"
 LAUNCHER = f"{HIDDEN}/launcher"
 # What sandboxes with a way out get as /etc/resolv.conf; that of the others is empty.
 RESOLV_CONF = f"{HIDDEN}/resolv.conf"
@@ -94,11 +96,14 @@ def _recipe_of_root(build: RuntimeBuild, root: Path, mountpoint: Path, code: Pat
 
 def hidden_places(build: RuntimeBuild) -> list[str]:
     """What only the launcher is to see: a sandbox takes it away before the function begins."""
-    return [] if build.is_image else [CODE, LAUNCHER]
+    if build.is_image:
+        return []
+    return [CODE, LAUNCHER] if build.cover is None else [CODE, LAUNCHER, COVER]
 
 
 def _ours(code: Path) -> list[list[str]]:
     return [
+        ["private", PRIVATE],
         ["bind", str(code), CODE],
         ["bind", str(Path(__file__).parent / "launcher"), LAUNCHER],
         ["file", f"{HIDDEN}/zygote.py", ZYGOTE_SCRIPT],
@@ -126,6 +131,8 @@ def _runtime(build: RuntimeBuild) -> list[list[str]]:
         steps += [["hide", f"/var/lang/{path}"] for path in _installed_packages(build.lang_dir)]
     if build.runtime_dir is not None:
         steps.append(["bind", str(build.runtime_dir), "/var/runtime"])
+    if build.cover is not None:
+        steps.append(["bind", str(build.cover.directory), COVER])
     steps += [["bind", str(path), str(path)] for path in build.lent if not _is_lent_anyway(path)]
     return steps
 

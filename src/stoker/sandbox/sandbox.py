@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stoker.runtimes.records import RuntimeBuild
+from stoker.sandbox.ahead import Interpreter
 from stoker.sandbox.network.records import ISOLATED, Network
 
 RUNTIME = "runtime"
@@ -57,7 +58,11 @@ class SandboxSpec:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """A process to start in a sandbox. `fork` goes on in the zygote's interpreter with `handler`, instead of `argv`."""
+    """A process to start in a sandbox. `fork` goes on in the zygote's interpreter with `handler`, instead of `argv`.
+
+    `ahead` is the command line of an interpreter that may have been started before, without the function's variables
+    (`sandbox/ahead.py`), or will be started in the sandbox that begins with this process; empty if none may.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -65,6 +70,7 @@ class ProcessSpec:
     directory: str
     handler: str
     fork: bool
+    ahead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +159,13 @@ class SandboxMaker(Protocol):
 
     async def __aexit__(self, *_: object) -> None: ...
 
-    async def prepare(self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED) -> None:
-        """Do ahead what the first sandbox of a runtime and network needs. Raises SandboxError; twice is fine."""
+    async def prepare(
+        self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED, ahead: Interpreter | None = None
+    ) -> None:
+        """Do ahead what the first sandbox of a runtime and network needs. Raises SandboxError; twice is fine.
+
+        `ahead` is an interpreter that it may start with. Only isolation by namespaces is ever asked for one.
+        """
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> Sandbox:
         """A new sandbox with its first process started. Raises SandboxError, FileSystemError.

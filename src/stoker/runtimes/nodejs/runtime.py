@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stoker.runtimes.names import KnownRuntime
+from stoker.runtimes.nodejs.ahead import MAIN, cover_of
 from stoker.runtimes.nodejs.client import PACKAGE, NodeClient, build_client, find_client
 from stoker.runtimes.nodejs.interpreter import NodeInterpreter, fetch, find_fetched, find_on_host, place
 from stoker.runtimes.records import InterpreterStatus, RuntimeBuild, RuntimeNotReadyError
@@ -67,11 +68,12 @@ class NodejsRuntime:
             lang_dir=node.lang,
             runtime_dir=runtime_dir,
             interpreter="/var/lang/bin/node",
-            command=("/var/lang/bin/node", *FLAGS, "/var/runtime/index.mjs"),
+            command=("/var/lang/bin/node", *FLAGS, MAIN),
             host_interpreter=str(node.executable),
             host_command=(str(node.executable), *FLAGS, str(runtime_dir / "index.mjs")),
             can_fork=False,
             environment={**execution_env, "NODE_PATH": ":".join(inside)},
             host_environment={**execution_env, "NODE_PATH": ":".join(on_host)},
             client=f"{PACKAGE} {client.version}",
+            cover=cover_of(client, self.runtimes_dir),
         )

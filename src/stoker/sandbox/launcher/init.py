@@ -16,7 +16,7 @@ import struct
 import time
 from typing import Any
 
-from . import file_systems, gvisor, limits, resources, runtime, seccomp, sysinfo
+from . import ahead, file_systems, gvisor, limits, resources, runtime, sysinfo
 from . import syscalls as sc
 from .messages import close_all, receive, send
 from .processes import Processes
@@ -78,12 +78,16 @@ def run(
             for listener in listeners:
                 listener.close()
             order, directories = receive(control)
+            waiting = None
+            if order is not None and "cover" in order:
+                waiting = _start_ahead(order, descriptors[OUTPUT], is_privileged, host)
+                order, directories = waiting.wait(control)
             steps.end("order")
             if order is not None:
-                kept, asked = _complete(order, directories, is_privileged, host, steps)
+                kept, asked = _complete(order, directories, is_privileged, host, waiting, steps)
                 if order["keeper_uid"] is None:
                     memory = sysinfo.Sysinfo(asked, order["memory_mb"] * 1024 * 1024)
-                    processes = Processes(control, descriptors[OUTPUT], zygote, memory)
+                    processes = Processes(control, descriptors[OUTPUT], zygote, memory, waiting)
                 else:
                     gvisor.boot()
                     processes = gvisor.Guests(control, descriptors[OUTPUT], (INSIDE_UID, INSIDE_GID))
@@ -134,8 +138,24 @@ def _prepare(
     return listeners
 
 
+def _start_ahead(order: dict[str, Any], output: int, is_privileged: bool, host: resources.Host) -> ahead.Waiting:
+    """What an interpreter looks at when it starts is what it would find later."""
+
+    def become() -> None:
+        limits.set_own(order["files_max"], order["processes_max"])
+        _become_nobody(order["outside_uid"], is_privileged)
+
+    resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
+    return ahead.start(order, output, become)
+
+
 def _complete(
-    order: dict[str, Any], directories: list[int], is_privileged: bool, host: resources.Host, steps: Steps
+    order: dict[str, Any],
+    directories: list[int],
+    is_privileged: bool,
+    host: resources.Host,
+    waiting: ahead.Waiting | None,
+    steps: Steps,
 ) -> tuple[list[int], int]:
     """`directories` are the function's file systems, opened by the node; the answer is what it may keep of them, and
     the filter's listener."""
@@ -144,7 +164,8 @@ def _complete(
         step = "6. the function's directories"
         kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"], order["keeper_uid"])
         _mount_function(order, is_privileged)
-        resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
+        if waiting is None:
+            resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
         steps.end("mounts")
         if order["keeper_uid"] is not None:
             step = "7. gVisor"  # it has limits, an identity and filters of its own
@@ -153,11 +174,10 @@ def _complete(
             return kept, -1
         step = "7. limits and identity"
         limits.set_own(order["files_max"], order["processes_max"])
-        _become_nobody(order["outside_uid"], is_privileged)
+        _become_nobody(order["outside_uid"], is_privileged, None if waiting is None else waiting.namespace)
         steps.end("identity")
         step = "8. filter"  # after it this process can only do what the function can
-        sc.prctl(sc.PR_SET_NO_NEW_PRIVS, 1)
-        listener = seccomp.install()
+        listener = ahead.install_filter()
         steps.end("filter")
     except file_systems.MountFailedError:
         raise
@@ -249,8 +269,11 @@ def _two_users(outside_uid: int, keeper_uid: int) -> tuple[str, str]:
     )
 
 
-def _become_nobody(outside_uid: int, is_privileged: bool) -> None:
-    """An identity that owns nothing on the host and is called sbx_user1051 inside, without any capability."""
+def _become_nobody(outside_uid: int, is_privileged: bool, namespace: int | None = None) -> None:
+    """An identity that owns nothing on the host and is called sbx_user1051 inside, without any capability.
+
+    `namespace` is the user namespace of a process that has become so already; it is closed.
+    """
     if is_privileged:
         # Capabilities are kept up to the new user namespace: some hosts (Debian, Ubuntu 24.04) let only
         # CAP_SYS_ADMIN make one.
@@ -264,6 +287,24 @@ def _become_nobody(outside_uid: int, is_privileged: bool) -> None:
         outside_gid = outside_uid
     else:
         outside_uid = outside_gid = 0
+    if namespace is not None:
+        _join_user_namespace(namespace)
+    else:
+        _make_user_namespace(outside_uid, outside_gid, is_privileged)
+    sc.drop_capabilities()
+    sc.prctl(sc.PR_SET_DUMPABLE, 0)
+    # After the identity: the kernel forgets this setting when the identity changes.
+    sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _join_user_namespace(namespace: int) -> None:
+    # It is this process's own where the host allows no others.
+    if os.fstat(namespace).st_ino != os.stat("/proc/self/ns/user").st_ino:  # noqa: PTH116
+        sc.setns(namespace, sc.CLONE_NEWUSER)
+    os.close(namespace)
+
+
+def _make_user_namespace(outside_uid: int, outside_gid: int, is_privileged: bool) -> None:
     try:
         sc.unshare(sc.CLONE_NEWUSER)
     except OSError:
@@ -276,7 +317,3 @@ def _become_nobody(outside_uid: int, is_privileged: bool) -> None:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{INSIDE_UID} {outside_uid} 1")
         _write("/proc/self/gid_map", f"{INSIDE_GID} {outside_gid} 1")
-    sc.drop_capabilities()
-    sc.prctl(sc.PR_SET_DUMPABLE, 0)
-    # After the identity: the kernel forgets this setting when the identity changes.
-    sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)

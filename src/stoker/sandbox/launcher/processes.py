@@ -9,7 +9,7 @@ import signal
 import socket
 from typing import Any
 
-from . import runtime, sysinfo
+from . import ahead, runtime, sysinfo
 from .messages import close_all, receive, send
 
 
@@ -22,12 +22,19 @@ class Processes:
         output: int,
         zygote: runtime.Zygote | None = None,
         memory: sysinfo.Sysinfo | None = None,
+        waiting: ahead.Waiting | None = None,
     ) -> None:
-        """`output` is the sandbox's pipe; `memory` answers those who ask how much there is, where they ask us."""
+        """`output` is the sandbox's pipe; `memory` answers those who ask how much there is, where they ask us.
+
+        `waiting` becomes the process that is started with its command line.
+        """
         self._control = control
         self._output = output
         self._zygote = zygote
-        self._memory = memory if memory is not None and memory.listener >= 0 else None
+        self._ahead = waiting
+        # One for each filter: an interpreter that was started ahead has another one than this process.
+        memories = [memory, None if waiting is None else waiting.memory]
+        self._memories = {it.listener: it for it in memories if it is not None and it.listener >= 0}
         self._names: dict[int, str] = {}
         self._poll = select.poll()
 
@@ -36,16 +43,19 @@ class Processes:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         self._keep = [self._control.fileno(), wake_read, wake_write]
-        if self._memory is not None:
-            self._keep.append(self._memory.listener)
-            self._poll.register(self._memory.listener, select.POLLIN)
+        for listener in self._memories:
+            self._keep.append(listener)
+            self._poll.register(listener, select.POLLIN)
         self._start(first, [])
         self._poll.register(self._control, select.POLLIN)
         self._poll.register(wake_read, select.POLLIN)
         while True:
-            for descriptor, _ in self._poll.poll():
+            for descriptor, event in self._poll.poll():
                 if descriptor == wake_read:
                     os.read(wake_read, 4096)
+                elif descriptor in self._memories and event & select.POLLHUP:
+                    # Nothing has that filter any more, and nothing can get it.
+                    self._poll.unregister(descriptor)
                 elif descriptor != self._control.fileno():
                     self._heard(descriptor)
                 elif not self._obey():
@@ -54,8 +64,8 @@ class Processes:
 
     def _heard(self, descriptor: int) -> None:
         """Whatever else is polled."""
-        if self._memory is not None:
-            self._memory.answer()
+        if descriptor in self._memories:
+            self._memories[descriptor].answer()
 
     def _obey(self) -> bool:
         order, descriptors = receive(self._control)
@@ -76,10 +86,18 @@ class Processes:
 
     def _start(self, order: dict[str, Any], outputs: list[int]) -> None:
         """`outputs` is empty, or what the process prints into instead of the sandbox's pipe."""
-        pid = os.fork()
+        pid = self._taken(order, outputs) or os.fork()
         if pid == 0:
             self._become_runtime(order, outputs[0] if outputs else self._output)
         self._names[pid] = order["name"]
+
+    def _taken(self, order: dict[str, Any], outputs: list[int]) -> int | None:
+        """What waits, if it is what is to be started."""
+        waiting = self._ahead
+        if waiting is None or outputs or order["argv"] != waiting.argv:
+            return None
+        self._ahead = None
+        return waiting.pid if waiting.take(order) else None
 
     def _become_runtime(self, order: dict[str, Any], output: int) -> None:
         signal.set_wakeup_fd(-1)
@@ -107,6 +125,7 @@ class Processes:
 
     def _reset(self) -> None:
         """Kill everything in the sandbox but this process, and say so when it is done."""
+        self._ahead = None
         kill_all()
         self._names.clear()
         send(self._control, {"event": "reset"})
@@ -119,6 +138,8 @@ class Processes:
                 return
             if pid == 0:
                 return
+            if self._ahead is not None and pid == self._ahead.pid:
+                self._ahead = None
             name = self._names.pop(pid, None)
             if name is not None:
                 self._tell(name, status)

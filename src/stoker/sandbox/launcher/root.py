@@ -65,6 +65,12 @@ def _directory(root: str, path: str) -> None:
     os.makedirs(root + path, mode=0o755, exist_ok=True)  # noqa: PTH103
 
 
+def _private(root: str, path: str) -> None:
+    """A directory into which nobody but the launcher may go."""
+    _directory(root, path)
+    os.chmod(root + path, 0o700)  # noqa: PTH101
+
+
 def _bind(root: str, source: str, target: str) -> None:
     """A read-only view of a directory (or file) of the host."""
     if os.path.isdir(source):  # noqa: PTH112
@@ -99,6 +105,7 @@ def _hide(root: str, path: str) -> None:
 
 _STEPS: dict[str, Callable[..., None]] = {
     "directory": _directory,
+    "private": _private,
     "bind": _bind,
     "device": _device,
     "file": _file,

@@ -16,7 +16,8 @@ from typing import Any
 from . import syscalls as sc
 
 TELEMETRY_DESCRIPTOR = 62  # as on AWS
-
+# Where an interpreter that is started ahead hears of its function; closed then.
+CHANNEL_DESCRIPTOR = 63
 
 # Directories where a package or a layer may have libraries of its own.
 _CUSTOMERS = ("/var/task", "/opt/")
@@ -114,8 +115,9 @@ class Zygote:
                 return
 
 
-def run(order: dict[str, Any], output: int, zygote: Zygote | None) -> None:
-    """Never returns. `output` becomes standard output, standard error and the framed log.
+def run(order: dict[str, Any], output: int, zygote: Zygote | None, channel: int | None = None) -> None:
+    """Never returns. `output` becomes standard output, standard error and the framed log, `channel` what `ahead.py` is
+    about.
 
     `order`: {"name", "argv", "environment", "directory", "handler", "fork": bool}. Without `argv` there is nothing to
     become.
@@ -124,7 +126,7 @@ def run(order: dict[str, Any], output: int, zygote: Zygote | None) -> None:
     try:
         if not order["argv"]:
             os._exit(0)
-        _prepare(order["directory"], output)
+        _prepare(order["directory"], output, channel)
         if order["fork"] and zygote is not None:
             # As a fresh interpreter has them.
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -151,7 +153,7 @@ def run(order: dict[str, Any], output: int, zygote: Zygote | None) -> None:
         os._exit(status)
 
 
-def _prepare(directory: str, output: int) -> None:
+def _prepare(directory: str, output: int, channel: int | None) -> None:
     os.setsid()
     sc.prctl(sc.PR_SET_DUMPABLE, 1)
     with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
@@ -163,8 +165,12 @@ def _prepare(directory: str, output: int) -> None:
     os.dup2(null, 0)
     for descriptor in (1, 2, TELEMETRY_DESCRIPTOR):
         os.dup2(output, descriptor)
+    unused = TELEMETRY_DESCRIPTOR + 1
+    if channel is not None:
+        os.dup2(channel, CHANNEL_DESCRIPTOR)
+        unused = CHANNEL_DESCRIPTOR + 1
     os.closerange(3, TELEMETRY_DESCRIPTOR)
-    os.closerange(TELEMETRY_DESCRIPTOR + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.closerange(unused, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     os.chdir(directory)
 
 
