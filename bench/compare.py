@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -26,12 +26,13 @@ TakeTurn = Callable[[Comparison], Awaitable[Turn]]
 
 @dataclass(slots=True)
 class Contender:
-    """One column of the table. `absent` says why there are no figures of it."""
+    """One column of the table. Whether a peer is to be had shows when it is prepared; `absent` says why it is not."""
 
     name: str
     version: str
     note: str
     take_turn: TakeTurn | None = None
+    prepare: Callable[[], Awaitable[TakeTurn]] | None = None
     absent: str = ""
     turns: list[Turn] = field(default_factory=list)
 
@@ -45,11 +46,15 @@ class Contender:
         }
 
 
-async def compare(plan: Comparison, may_fetch: bool, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Everything that was measured, ready for JSON."""
+async def compare(
+    plan: Comparison, names: Sequence[str], may_fetch: bool, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """Everything that was measured, ready for JSON. With `names`, only peers that are called so take part."""
     began = datetime.datetime.now(datetime.UTC)
     described = machine.describe()
-    contenders = [*_own(), *[await peer for peer in _peers(Fetch(may_fetch), progress)]]
+    contenders = [*_own(), *[peer for peer in _peers(Fetch(may_fetch)) if not names or peer.name in names]]
+    for contender in contenders:
+        await _prepare(contender, progress)
     for number in range(plan.rounds):
         for contender in _in_turn([one for one in contenders if one.take_turn], number):
             progress(f"round {number + 1} of {plan.rounds}: {contender.name}")
@@ -94,41 +99,39 @@ def _awslambdaric() -> str:
     return f"awslambdaric {machine.describe()['awslambdaric']}"
 
 
-def _peers(get: Fetch, progress: Callable[[str], None]) -> list[Awaitable[Contender]]:
+def _peers(get: Fetch) -> list[Contender]:
     return [
-        _peer(
-            Contender("RIE", f"in aws-sam-cli {fetch.SAM_CLI_VERSION}", "one function, no sandbox, no Lambda API"),
-            lambda: _rie(get),
-            progress,
+        Contender(
+            "RIE",
+            f"in aws-sam-cli {fetch.SAM_CLI_VERSION}",
+            "one function, no sandbox, no Lambda API",
+            prepare=lambda: _rie(get),
         ),
-        _peer(
-            Contender(
-                "serverless-offline",
-                f"{fetch.SERVERLESS_OFFLINE_VERSION} with serverless {fetch.SERVERLESS_VERSION}",
-                "invoke route only, no sandbox",
-            ),
-            lambda: _serverless_offline(get),
-            progress,
+        Contender(
+            "serverless-offline",
+            f"{fetch.SERVERLESS_OFFLINE_VERSION} with serverless {fetch.SERVERLESS_VERSION}",
+            "invoke route only, no sandbox",
+            prepare=lambda: _serverless_offline(get),
         ),
-        _peer(
-            Contender("MiniStack", fetch.MINISTACK_VERSION, "Lambda API; without Docker, so no sandbox"),
-            lambda: _ministack(get),
-            progress,
+        Contender(
+            "MiniStack",
+            fetch.MINISTACK_VERSION,
+            "Lambda API; without Docker, so no sandbox",
+            prepare=lambda: _ministack(get),
         ),
     ]
 
 
-async def _peer(
-    contender: Contender, prepare: Callable[[], Awaitable[TakeTurn]], progress: Callable[[str], None]
-) -> Contender:
+async def _prepare(contender: Contender, progress: Callable[[str], None]) -> None:
+    if contender.prepare is None:
+        return
     progress(f"looking for {contender.name} {contender.version}")
     try:
-        contender.take_turn = await prepare()
+        contender.take_turn = await contender.prepare()
     except PeerAbsentError as error:
         contender.absent = str(error)
     except Exception as error:  # a wheel or a disk that is not as expected is a reason, too
         contender.absent = f"{type(error).__name__}: {error}"
-    return contender
 
 
 async def _rie(get: Fetch) -> TakeTurn:

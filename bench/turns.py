@@ -54,7 +54,7 @@ async def server_turn(make: MakeServer, plan: Comparison) -> Turn:
             await _idle_memory(server, turn)
             await server.deploy(functions)
             for row, names in cold.items():
-                load = Load(server.endpoint, tuple(f"cold-{name}" for name in names), pause_s=COLD_PAUSE_S)
+                load = Load(server.endpoint, tuple(f"cold-{name}" for name in names), calls_max=1, pause_s=COLD_PAUSE_S)
                 await _first_calls(turn, row, load)
             await _warm(server, "echo", turn, plan)
             await asyncio.sleep(SETTLE_S)
@@ -87,13 +87,13 @@ async def one_function_turn(make: MakeServer, plan: Comparison) -> Turn:
             await asyncio.sleep(SETTLE_S)
             turn.figures["environment_mb"] = server.memory_mb() - turn.figures["server_mb"]
             await _warm(server, server.only_function, turn, plan)
-    turn.problems["burst_ms"] = "one environment"
+    turn.problems["burst_ms"] = "it has one environment"
     return turn
 
 
 async def floor_turn(plan: Comparison) -> Turn:
     """AWS's client alone; what stands in front of it is part of this process, so it has no memory of its own."""
-    turn = Turn(problems={"server_mb": "no server"})
+    turn = Turn(problems={"server_mb": "it has no server"})
     for row, case in COLD_CASES.items():
         turn.figures[row] = median([await first_call_s(case.folder) for _ in range(plan.cold_calls)]) * 1000
     async with Floor(ECHO.folder, max(plan.callers)) as floor:
@@ -134,10 +134,10 @@ async def _first_calls(turn: Turn, row: str, load: Load) -> None:
     try:
         outcome = await generate(load)
     except (LoadError, TimeoutError) as error:
-        turn.problems[row] = f"failed: {error}"
+        turn.problems[row] = f"no answers: {error}"
         return
     if outcome["errors"]:
-        turn.problems[row] = f"{outcome['errors']} wrong answers: {outcome['problems'][0]}"
+        turn.problems[row] = f"wrong answers: {outcome['errors']}, the first: {outcome['problems'][0]}"
         return
     latencies_s = outcome["latencies_s"]
     turn.figures[row] = (max(latencies_s) if load.at_once else median(latencies_s)) * 1000
@@ -147,22 +147,24 @@ async def _warm(server: Server, function: str, turn: Turn, plan: Comparison) -> 
     for callers in plan.callers:
         rows = ("warm_p50_ms", "warm_p99_ms") if callers == 1 else (f"calls_per_s_{callers}",)
         if not server.is_running():
-            turn.problems.update(dict.fromkeys(rows, "it had ended by then"))
+            turn.problems.update(dict.fromkeys(rows, "it had crashed at fewer callers"))
             continue
         try:
             # Environments that were idle are frozen by now, and some are still to be made: neither is of this leg.
-            first = Load(server.endpoint, (function,), callers, calls_max=callers * plan.warm_up)
+            first = Load(server.endpoint, (function,), callers, calls_max=callers * plan.first_calls)
             await generate(_lenient(first))
             load = Load(server.endpoint, (function,), callers, plan.leg_s, plan.calls_max, plan.warm_up)
             outcome = await generate(_lenient(load))
         except (LoadError, TimeoutError) as error:
             await asyncio.sleep(SETTLE_S)
-            state = "still running" if server.is_running() else "ended"
-            turn.problems.update(dict.fromkeys(rows, f"failed, the server has {state}: {error}"))
+            what = "no answers" if server.is_running() else "it crashed"
+            turn.problems.update(dict.fromkeys(rows, f"{what} at {callers} callers: {error}"))
             continue
         if outcome["errors"]:
             share = outcome["errors"] / max(1, len(outcome["latencies_s"]))
-            turn.problems.update(dict.fromkeys(rows, f"{share:.0%} wrong answers: {outcome['problems'][0]}"))
+            turn.problems.update(
+                dict.fromkeys(rows, f"wrong answers: {share:.0%}, the first: {outcome['problems'][0]}")
+            )
             continue
         latencies_s = outcome["latencies_s"]
         p50_ms, p99_ms = (percentile(latencies_s, percent) * 1000 for percent in (50, 99))

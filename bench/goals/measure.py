@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench import floor
-from bench.control_plane import ControlPlane, measure_control_plane
-from bench.endurance import Endurance, measure_endurance
 from bench.generator import generate
+from bench.goals.control_plane import ControlPlane, measure_control_plane
+from bench.goals.endurance import Endurance, measure_endurance
 from bench.legs import Leg, leg_of, middle, percentile
 from bench.load import Load
 from bench.node import BenchNode
