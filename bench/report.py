@@ -17,6 +17,7 @@ RESULTS = DOCS / "bench.json"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- made by python -m bench.report -->\n", "<!-- end -->\n"
 PROBLEM_CHARACTERS_MAX = 160
+BUSY_LOAD = 1.0
 
 
 def publish(results: Mapping[str, Any]) -> None:
@@ -77,6 +78,9 @@ def sentence_of(results: Mapping[str, Any]) -> str:
     """What the figures are, without which they mean nothing."""
     machine = results["machine"]
     load = f"{machine['load average at the start']} at the start and {machine['load average at the end']} at the end"
+    # Before anything of the bench ran.
+    if float(machine["load average at the start"].split()[0]) > BUSY_LOAD:
+        load += " (the machine had other work, so only ratios count)"
     versions = "; ".join(f"{one['name']} {one['version']} ({one['note']})" for one in results["contenders"])
     return (
         f"Medians of {results['plan']['rounds']} interleaved rounds, with the least and the most; {results['date']}, "

@@ -109,9 +109,9 @@ def free_port() -> int:
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
-    """Nothing of the caller's AWS or Stoker, and a home of its own: neither settings nor caches of the user."""
+    """Nothing of the caller's AWS or Stoker, and a home of its own, where temporary files are put, too."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYENV_VERSION") if name in os.environ}
-    return {**kept, "HOME": str(home), **more}
+    return {**kept, "HOME": str(home), "TMPDIR": str(home), **more}
 
 
 def _is_open(port: int) -> bool:
