@@ -1,68 +1,47 @@
-"""`python -m bench`: one command, one table."""
+"""`python -m bench`: this project, the floor and the peers, in one table."""
 
 import asyncio
 import json
-import signal
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 
 import click
-import uvloop
 from rich.console import Console
 
-from bench.goals import goals_of
-from bench.machine import describe
-from bench.measure import Results, measure
-from bench.node import NodeError
-from bench.plan import QUICK, Plan
-from bench.table import print_table
+from bench.compare import compare
+from bench.plan import QUICK_COMPARISON, Comparison
+from bench.report import print_table, publish
+from bench.running import progress, run_until_stopped
 
 EXIT_FAILED = 1
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--quick", is_flag=True, help="Small numbers of calls: to see that it works, not how fast it is.")
-@click.option("--rounds", type=click.IntRange(1), help="How often everything is measured (5).")
+@click.option("--quick", is_flag=True, help="Short legs and two rounds: less than three minutes, and less certain.")
+@click.option("--rounds", type=click.IntRange(1), help="How many turns each of them has (5).")
+@click.option("--peer", "names", multiple=True, help="Only this peer; may be given several times. 'none' for none.")
+@click.option("--no-fetch", is_flag=True, help="Only those peers that are in the cache already.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="A table, or everything as JSON.")
-def main(quick: bool, rounds: int | None, output: str) -> None:
-    """Measure warm calls and cold starts of a node, beside AWS's own client alone."""
-    plan = QUICK if quick else Plan()
+@click.option("--publish", "is_published", is_flag=True, help="Put table and pictures into README.md and docs/.")
+def main(
+    quick: bool, rounds: int | None, names: tuple[str, ...], no_fetch: bool, output: str, is_published: bool
+) -> None:
+    """Measure Stoker, the floor below it, and what people use today, one after the other in every round."""
+    plan = QUICK_COMPARISON if quick else Comparison()
     if rounds is not None:
         plan = replace(plan, rounds=rounds)
-    machine = describe()
     try:
-        results = uvloop.run(_until_stopped(plan, _progress()))
-    except NodeError as error:
-        raise click.ClickException(f"the node did not start:\n{error}") from None
+        results = run_until_stopped(compare(plan, names, not no_fetch, progress()))
     except (asyncio.CancelledError, KeyboardInterrupt):
         raise click.Abort from None
+    if is_published:
+        publish(results)
     if output == "json":
-        goals = [{"goal": goal.text, "measured": goal.measured, "met": goal.is_met} for goal in goals_of(results)]
-        click.echo(json.dumps({"machine": machine, **results.as_json(), "goals": goals}, indent=2))
+        click.echo(json.dumps(results, indent=1))
     else:
-        print_table(results, machine, Console(width=None if sys.stdout.isatty() else 120))
-    if results.problems:
+        print_table(results, Console(width=None if sys.stdout.isatty() else 170))
+    if any(turn["problems"] for turn in results["contenders"][0]["turns"]):
         sys.exit(EXIT_FAILED)
-
-
-async def _until_stopped(plan: Plan, progress: Callable[[str], None]) -> Results:
-    """SIGTERM ends it as Ctrl-C does: the node and the floor are ended first."""
-    task = asyncio.current_task()
-    assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await measure(plan, progress)
-
-
-def _progress() -> Callable[[str], None]:
-    """On standard error, and silent without a terminal."""
-    console = Console(stderr=True)
-
-    def show(what: str) -> None:
-        if console.is_terminal:
-            console.print(f"bench: {what}", highlight=False)
-
-    return show
 
 
 if __name__ == "__main__":

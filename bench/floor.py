@@ -139,6 +139,10 @@ class Client:
             env=_environment(folder, address),
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def end(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -187,6 +191,11 @@ class Floor:
         self._stub.close()
         for client in self._clients:
             client.end()
+
+    @property
+    def pids(self) -> list[int]:
+        """Of its clients."""
+        return [client.pid for client in self._clients]
 
     async def measure(self, callers: int, leg_s: float, calls_max: int, warm_up: int, payload_bytes: int = 0) -> Leg:
         """One leg, with a client for each caller."""

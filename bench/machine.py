@@ -10,7 +10,6 @@ import stoker
 
 def describe() -> dict[str, str]:
     """Name and value, in the order in which they are shown."""
-    load = " ".join(f"{value:.2f}" for value in os.getloadavg())
     return {
         "stoker": stoker.__version__,
         "python": platform.python_version(),
@@ -20,8 +19,13 @@ def describe() -> dict[str, str]:
         "machine": platform.machine(),
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": _memory(),
-        "load average at the start": load,
+        "load average at the start": load_average(),
     }
+
+
+def load_average() -> str:
+    """Of the last 1, 5 and 15 minutes."""
+    return " ".join(f"{value:.2f}" for value in os.getloadavg())
 
 
 def _memory() -> str:

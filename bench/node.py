@@ -109,33 +109,17 @@ class BenchNode:
 
     async def deploy_many(self, count: int, folder: Path) -> None:
         """As many functions of one package; each is active when this returns."""
-        zip_bytes = _zip_of(folder)
         names = [f"many-{number}" for number in range(count)]
         for name in names:
-            await asyncio.to_thread(self._create, name, zip_bytes)
+            await asyncio.to_thread(create_function, self._client, name, folder)
         for name in names:
-            await asyncio.to_thread(self._wait_active, name)
+            await asyncio.to_thread(wait_active, self._client, name)
 
     def _deploy(self, name: str, folder: Path, concurrency: int | None) -> None:
-        self._create(name, _zip_of(folder))
-        self._wait_active(name)
+        create_function(self._client, name, folder)
+        wait_active(self._client, name)
         if concurrency is not None:
             self._client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=concurrency)
-
-    def _create(self, name: str, zip_bytes: bytes) -> None:
-        self._client.create_function(
-            FunctionName=name,
-            Runtime=RUNTIME,
-            Handler=HANDLER,
-            Role=ROLE,
-            MemorySize=MEMORY_MB,
-            Timeout=30,
-            Code={"ZipFile": zip_bytes},
-        )
-
-    def _wait_active(self, name: str) -> None:
-        waiter = self._client.get_waiter("function_active_v2")
-        waiter.wait(FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 1000})
 
     async def delete(self, name: str) -> None:
         await asyncio.to_thread(self._client.delete_function, FunctionName=name)
@@ -153,6 +137,23 @@ class BenchNode:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) / 1024
         return 0.0
+
+
+def create_function(client: Any, name: str, folder: Path) -> None:
+    """A function of the Python that runs the bench, by any client of any server that speaks the Lambda API."""
+    client.create_function(
+        FunctionName=name,
+        Runtime=RUNTIME,
+        Handler=HANDLER,
+        Role=ROLE,
+        MemorySize=MEMORY_MB,
+        Timeout=30,
+        Code={"ZipFile": _zip_of(folder)},
+    )
+
+
+def wait_active(client: Any, name: str) -> None:
+    client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 1000})
 
 
 def _zip_of(folder: Path) -> bytes:

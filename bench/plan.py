@@ -65,3 +65,21 @@ QUICK = Plan(
     slice_calls=320,
     events=10,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`rounds` times, each contender has a turn: `cold_calls` first calls of each kind, a leg for each number of
+    callers, a burst of first calls. Legs as in `Plan`; before each, every caller makes `first_calls` that do not
+    count, which start environments."""
+
+    rounds: int = 5
+    callers: tuple[int, ...] = CALLERS
+    leg_s: float = 2.0
+    calls_max: int = 50_000
+    warm_up: int = 5
+    first_calls: int = 20
+    cold_calls: int = 5
+
+
+QUICK_COMPARISON = Comparison(rounds=2, leg_s=0.7, calls_max=5_000, cold_calls=2)

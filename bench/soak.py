@@ -7,10 +7,10 @@ from typing import Any
 import click
 import uvloop
 
-from bench.endurance import Slice, one_slice
-from bench.goals import GROWTH_MAX, MEMORY_GROWN_MB_MAX
+from bench.goals.endurance import Slice, one_slice
+from bench.goals.measure import Results, run_load
+from bench.goals.wanted import GROWTH_MAX, MEMORY_GROWN_MB_MAX
 from bench.load import Load
-from bench.measure import Results, run_load
 from bench.node import BenchNode
 from bench.plan import ECHO
 

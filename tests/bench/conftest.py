@@ -18,16 +18,21 @@ END_LIMIT_S = 10.0
 class BenchRun:
     """One run, in a directory for temporary files of its own."""
 
-    def __init__(self, temporary: Path, *arguments: str) -> None:
+    def __init__(
+        self, temporary: Path, *arguments: str, module: str = "bench.goals", cache: Path | None = None
+    ) -> None:
         self.temporary = temporary
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        if cache is not None:
+            environment["XDG_CACHE_HOME"] = str(cache)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench", *arguments],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "TMPDIR": str(temporary)},
+            env=environment,
         )
 
     def wait(self, timeout_s: float) -> tuple[int, str, str]:

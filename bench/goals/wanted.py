@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.control_plane import ControlPlane
-from bench.endurance import Endurance
+from bench.goals.control_plane import ControlPlane
+from bench.goals.endurance import Endurance
+from bench.goals.measure import Results
 from bench.legs import Leg, middle, percentile
-from bench.measure import Results
 from bench.plan import ECHO
 
 WARM_P50_MS_MAX = 0.5

@@ -1,22 +1,19 @@
 """What is measured, in which order: rounds, in each of which floor and node take turns under the same conditions."""
 
-import asyncio
-import json
-import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench import floor
-from bench.control_plane import ControlPlane, measure_control_plane
-from bench.endurance import Endurance, measure_endurance
+from bench.generator import generate
+from bench.goals.control_plane import ControlPlane, measure_control_plane
+from bench.goals.endurance import Endurance, measure_endurance
 from bench.legs import Leg, leg_of, middle, percentile
-from bench.load import CALL_LIMIT_S, Load
+from bench.load import Load
 from bench.node import BenchNode
 from bench.plan import ECHO, ColdCase, Plan
 
 COLD_PAUSE_S = 0.05
-ROOT = ECHO.folder.parents[2]
 
 
 @dataclass(slots=True)
@@ -136,19 +133,7 @@ async def _cold(node: BenchNode, case: ColdCase, number: int, plan: Plan, result
 
 
 async def run_load(load: Load, results: Results) -> dict[str, Any]:
-    """Run the load generator once. Its own limits bound it; this one is for when it cannot keep them."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.load", json.dumps(asdict(load)), stdout=asyncio.subprocess.PIPE, cwd=ROOT
-    )
-    try:
-        async with asyncio.timeout(load.leg_s + 2 * CALL_LIMIT_S):
-            output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        raise RuntimeError("the load generator failed; its own words are above")
-    outcome: dict[str, Any] = json.loads(output)
+    """Run the load generator once, and keep the wrong answers that it tells of."""
+    outcome = await generate(load)
     results.problems += outcome["problems"]
     return outcome

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from bench.control_plane import ControlPlane
-from bench.endurance import Endurance
-from bench.goals import goals_of
+from bench.goals.control_plane import ControlPlane
+from bench.goals.endurance import Endurance
+from bench.goals.measure import Results
+from bench.goals.wanted import goals_of
 from bench.legs import middle, percentile
-from bench.measure import Results
 from bench.plan import MEMORY_MB
 
 
