@@ -65,32 +65,44 @@ def plan_environment(
         network=network,
         directories=directories,
     )
-    argv = command_line(build, environment, on_host=on_host) or find_bootstrap(
-        task, opt, root=build.root, on_host=on_host
-    )
-    process, no_process = None, NO_BOOTSTRAP
-    if isinstance(argv, NoBootstrap):
-        no_process = argv
-    else:
-        process = ProcessSpec(
-            name=RUNTIME,
-            argv=argv,
-            environment=environment,
-            directory="/var/task",
-            handler=version.handler,
-            fork=build.can_fork and not fresh and not on_host and may_fork(version),
-            ahead=command_ahead(version, build, argv, task, opt) if starts_ahead and not fresh else (),
-        )
+    runtime = _runtime(version, build, environment, task, opt, fresh=fresh, on_host=on_host, starts_ahead=starts_ahead)
     extensions = () if opt is None else external_extensions(opt, environment, str(opt) if on_host else "/opt")
     return EnvironmentPlan(
-        name,
-        version,
-        build,
-        spec,
-        process,
-        metadata_token,
-        initialization,
-        no_process,
+        name=name,
+        version=version,
+        build=build,
+        sandbox=spec,
+        process=None if isinstance(runtime, NoBootstrap) else runtime,
+        metadata_token=metadata_token,
+        initialization=initialization,
+        no_process=runtime if isinstance(runtime, NoBootstrap) else NO_BOOTSTRAP,
         credentials_token=token,
         extensions=extensions,
+    )
+
+
+def _runtime(
+    version: FunctionVersion,
+    build: RuntimeBuild,
+    environment: dict[str, str],
+    task: Path,
+    opt: Path | None,
+    *,
+    fresh: bool,
+    on_host: bool,
+    starts_ahead: bool,
+) -> ProcessSpec | NoBootstrap:
+    """The runtime's process, or why there is none to start."""
+    managed = command_line(build, environment, on_host=on_host)
+    argv = managed or find_bootstrap(task, opt, root=build.root, on_host=on_host)
+    if isinstance(argv, NoBootstrap):
+        return argv
+    return ProcessSpec(
+        name=RUNTIME,
+        argv=argv,
+        environment=environment,
+        directory="/var/task",
+        handler=version.handler,
+        fork=build.can_fork and not fresh and not on_host and may_fork(version),
+        ahead=command_ahead(version, build, argv, task, opt) if starts_ahead and not fresh else (),
     )
