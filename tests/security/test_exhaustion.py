@@ -53,7 +53,7 @@ def test_a_full_tmp_is_an_error_of_the_disk_and_not_of_memory(attack: Attack) ->
 
 
 def test_a_larger_tmp_is_larger(attack: Attack) -> None:
-    value = attack("exhaustion.fill_tmp", MemorySize=128, EphemeralStorage={"Size": 700}).value
+    value = attack("exhaustion.fill_tmp", MemorySize=512, EphemeralStorage={"Size": 700}).value
     assert value["error"] == "ENOSPC"
     assert 688 <= value["megabytes"] <= 700
 
