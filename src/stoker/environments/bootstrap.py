@@ -4,16 +4,11 @@ Source: reference, runtime side, 4.1; the texts are those of Go's `os/exec`, whi
 """
 
 import os
-import platform
 from pathlib import Path
 
 from stoker.environments.outcomes import NO_BOOTSTRAP, NoBootstrap
+from stoker.runtimes.executable import HEAD_BYTES, WRONG_FORMAT, is_executable_here
 from stoker.runtimes.roots.tree import inside
-
-# elf(5): e_ident[EI_MAG0..3], and e_machine of the processors that Stoker runs on, which are little-endian.
-_ELF, _MACHINE_AT = b"\x7fELF", 18
-_MACHINES = {"x86_64": 62, "aarch64": 183}
-_HEAD_BYTES = 256  # the kernel reads no longer a first line (execve(2))
 
 
 def find_bootstrap(
@@ -38,12 +33,11 @@ def find_bootstrap(
 def _problem(program: Path, places: dict[str, Path | None], root: Path | None) -> str | None:
     """Why the kernel would not start it, as far as its first line tells; `places` are where its directories lie."""
     with program.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if head.startswith(_ELF):
-        is_ours = int.from_bytes(head[_MACHINE_AT : _MACHINE_AT + 2], "little") == _MACHINES.get(platform.machine())
-        return None if is_ours else "exec format error"
+        head = file.read(HEAD_BYTES)
+    if not is_executable_here(head):
+        return WRONG_FORMAT
     if not head.startswith(b"#!"):
-        return "exec format error"
+        return None
     interpreter = os.fsdecode(head[2:].split(b"\n")[0].strip(b" \t").split(b" ")[0].split(b"\t")[0])
     for target, place in places.items():
         if interpreter.startswith(f"{target}/"):

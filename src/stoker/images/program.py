@@ -4,7 +4,6 @@ Error types: reference, runtime side, 4.5. The texts are those of Go's `os/exec`
 """
 
 import os
-import platform
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,15 +11,11 @@ from pathlib import Path
 
 from stoker.functions.records import ImageConfig
 from stoker.images.manifest import ImageSettings
+from stoker.runtimes.executable import HEAD_BYTES, WRONG_FORMAT, is_executable_here
 from stoker.runtimes.roots.tree import inside
 
 # Docker's, for images that set none.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# elf(5): e_ident[EI_MAG0..3], and e_machine of the processors that Stoker runs on, which are little-endian.
-_ELF = b"\x7fELF"
-_MACHINES = {"x86_64": 62, "aarch64": 183}
-_HEAD_BYTES = 20
-_WRONG_FORMAT = "exec format error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +66,7 @@ def _find(root: Path, argv: tuple[str, ...], directory: str, search_path: str) -
     for folder in search_path.split(":"):
         path = f"{folder.rstrip('/')}/{name}"
         problem = _problem(inside(root, path) if folder.startswith("/") else None)
-        if problem == _WRONG_FORMAT:
+        if problem == WRONG_FORMAT:
             return NoProgram("Runtime.InvalidEntrypoint", f"fork/exec {path}: {problem}")
         # As execvp(3): what is not there or may not be executed is passed over.
         if problem is None:
@@ -87,6 +82,4 @@ def _problem(place: Path | None) -> str | None:
     if not stat.S_ISREG(mode) or not mode & 0o111:
         return "permission denied"
     with place.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    is_ours = head.startswith(_ELF) and int.from_bytes(head[18:20], "little") == _MACHINES.get(platform.machine())
-    return None if is_ours or head.startswith(b"#!") else _WRONG_FORMAT
+        return None if is_executable_here(file.read(HEAD_BYTES)) else WRONG_FORMAT
