@@ -165,6 +165,21 @@ def test_a_directory_is_copied_and_copied_again_when_it_has_changed(settings: Se
     assert (first.root / BOOTSTRAP).read_text() == "#!/bin/sh\n"
 
 
+def test_a_link_to_a_directory_is_followed_and_nothing_is_written_through_it(
+    settings: Settings, tmp_path: Path
+) -> None:
+    root, link = tmp_path / "root", tmp_path / "link"
+    (root / "var" / "runtime").mkdir(parents=True)
+    (root / BOOTSTRAP).write_text("#!/bin/sh\n")
+    (root / BOOTSTRAP).chmod(0o755)
+    link.symlink_to(root)
+    build = catalogue_of(replace(settings, runtime_roots={"ruby3.4": str(link)})).install("ruby3.4", lambda _: None)
+    assert build.root is not None
+    assert not build.root.is_symlink()
+    assert (build.root / "etc" / "hosts").is_file()
+    assert [path.name for path in root.iterdir()] == ["var"]
+
+
 def test_settings_for_roots_that_mean_nothing_are_refused(settings: Settings) -> None:
     with pytest.raises(SettingsError, match="'runtime_roots': 'cobol1' is not a runtime"):
         catalogue_of(replace(settings, runtime_roots={"cobol1": "/x"}))

@@ -150,15 +150,9 @@ def _fingerprint(directory: Path) -> str:
 
 def _copy(source: Path, tree: Path) -> None:
     """Without what is mounted in it. Raises RuntimeInstallError."""
-    command = [
-        "cp",
-        "--archive",
-        "--reflink=auto",
-        "--one-file-system",
-        "--no-preserve=ownership",
-        str(source),
-        str(tree),
-    ]
+    # Where a link leads: what is done to a copy of the link itself would be done to the original.
+    places = (str(source.resolve()), str(tree))
+    command = ["cp", "--archive", "--reflink=auto", "--one-file-system", "--no-preserve=ownership", *places]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=COPY_TIMEOUT_S)
     except subprocess.TimeoutExpired:
