@@ -54,6 +54,8 @@ class TracedStarts:
                 ready_s = perf_counter()
                 result = await environment.run(invocation)
                 answered_s = perf_counter()
+                # Extensions may take longer, and REPORT waits for them.
+                await environment.finish()
             finally:
                 self._environments.retire(environment)
         init = environment.timeline(began_s)

@@ -73,8 +73,8 @@ def run(
             # The last one is the X-Ray daemon's.
             listeners.append(_daemon())
             steps.end("network")
-            ahead = steps.take()
-            send(control, {"event": "prepared", "steps": ahead}, [listener.fileno() for listener in listeners])
+            prepared = {"event": "prepared", "steps": steps.take()}
+            send(control, prepared, [listener.fileno() for listener in listeners])
             for listener in listeners:
                 listener.close()
             order, directories = receive(control)
