@@ -1,6 +1,7 @@
 """The embedded neighbours' processes, as the kernel lists them."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -17,7 +18,11 @@ def wait_gone(pid: int, limit_s: float = 10.0) -> None:
 
 
 def _children(pid: int) -> list[str]:
-    return [child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    children: list[str] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread may end between being listed and being read
+            children += (task / "children").read_text().split()
+    return children
 
 
 def _command_line(pid: int) -> bytes:
