@@ -34,7 +34,7 @@ class Plan:
     A leg ends after `leg_s` seconds or `calls_max` calls, whichever comes first; each caller's first `warm_up` calls
     are made and checked, but not counted. `large_calls` of `large_bytes` are made by one caller. Reading the control
     plane is measured with so many `functions`; endurance with so many slices of so many calls, and so many events that
-    wait.
+    wait; a crowd with so many first calls in one `burst`, `idle` environments, `provisioned` ones, and `crowd_functions`.
     """
 
     rounds: int = 5
@@ -51,6 +51,10 @@ class Plan:
     slices: int = 8
     slice_calls: int = 5_000
     events: int = 300
+    burst: int = 300
+    idle: int = 1000
+    provisioned: int = 100
+    crowd_functions: int = 5000
 
 
 QUICK = Plan(
@@ -64,6 +68,10 @@ QUICK = Plan(
     slices=2,
     slice_calls=320,
     events=10,
+    burst=20,
+    idle=40,
+    provisioned=5,
+    crowd_functions=60,
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from bench import floor
 from bench.generator import generate
 from bench.goals.control_plane import ControlPlane, measure_control_plane
+from bench.goals.crowd import Crowd, measure_crowd
 from bench.goals.endurance import Endurance, measure_endurance
 from bench.legs import Leg, leg_of, middle, percentile
 from bench.load import Load
@@ -31,6 +32,7 @@ class Results:
     large_bytes: int = 0
     endurance: Endurance | None = None
     control_plane: ControlPlane | None = None
+    crowd: Crowd | None = None
     problems: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -66,6 +68,7 @@ class Results:
             "endurance": self.endurance.as_json() if self.endurance is not None else None,
             "first_of_runtime_ms": self.first_of_runtime_s * 1000,
             "control_plane": self.control_plane.as_json() if self.control_plane is not None else None,
+            "crowd": self.crowd.as_json() if self.crowd is not None else None,
             "problems": self.problems,
         }
 
@@ -97,6 +100,8 @@ async def measure(plan: Plan, progress: Callable[[str], None]) -> Results:
     results.endurance = await measure_endurance(plan, lambda load: run_load(load, results))
     progress(f"the control plane with {plan.functions:,} functions")
     results.control_plane = await measure_control_plane(plan, lambda load: run_load(load, results))
+    progress(f"{plan.burst:,} first calls at once, {plan.idle:,} idle environments, {plan.crowd_functions:,} functions")
+    results.crowd = await measure_crowd(plan, lambda load: run_load(load, results))
     return results
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.goals.control_plane import ControlPlane
+from bench.goals.crowd import Crowd
 from bench.goals.endurance import Endurance
 from bench.goals.measure import Results
 from bench.legs import Leg, middle, percentile
-from bench.plan import ECHO
+from bench.plan import ECHO, IMPORTS_BOTO3
 
 WARM_P50_MS_MAX = 0.5
 WARM_P99_MS_MAX = 1.5
@@ -19,7 +20,12 @@ CPU_US_PER_CALL_MAX = 200.0
 # Of what a node does itself with a large payload: there and back, less what the floor takes for the same.
 LARGE_MB_PER_S_MIN = 300.0
 MEMORY_GROWN_MB_MAX = 8.0
-COLD_P50_MS_MAX = 25.0
+COLD_P50_MS_MAX = {ECHO.label: 12.0, IMPORTS_BOTO3.label: 15.0}
+STARTS_PER_S_MIN = 150.0
+PROVISIONED_S_PER_100_MAX = 2.0
+IDLE_MB_MAX = 3.0
+WAKE_P50_MS_MAX = 5.0
+FUNCTIONS_MB_PER_5000_MAX = 150.0
 LIST_PAGE_MS_MAX = 10.0
 GET_FUNCTION_MS_MAX = 3.0
 # Two legs of the same calls differ by this much when nothing has changed.
@@ -48,13 +54,15 @@ def goals_of(results: Results) -> Iterator[Goal]:
             f"{mb_per_s:.0f} MB/s",
             mb_per_s >= LARGE_MB_PER_S_MIN,
         )
-    if ECHO.label in results.node_cold_s:
-        cold_ms = percentile(results.node_cold_s[ECHO.label], 50) * 1000
-        yield Goal(f"Python cold start p50 ≤ {COLD_P50_MS_MAX:g} ms", f"{cold_ms:.1f} ms", cold_ms <= COLD_P50_MS_MAX)
+    for label, latencies_s in results.node_cold_s.items():
+        cold_ms, max_ms = percentile(latencies_s, 50) * 1000, COLD_P50_MS_MAX[label]
+        yield Goal(f"Python cold start, {label}, p50 ≤ {max_ms:g} ms", f"{cold_ms:.1f} ms", cold_ms <= max_ms)
     if results.endurance is not None:
         yield from _endurance(results.endurance)
     if results.control_plane is not None:
         yield from _control_plane_goals(results.control_plane)
+    if results.crowd is not None:
+        yield from _crowd(results.crowd)
 
 
 def _one_caller(floor: Leg, node: Leg) -> Iterator[Goal]:
@@ -118,4 +126,34 @@ def _control_plane_goals(measured: ControlPlane) -> Iterator[Goal]:
         f"warm p50 among {count} ≤ {GROWTH_MAX:g} × that of one alone",
         f"{growth:.2f} ×",
         growth <= GROWTH_MAX,
+    )
+
+
+def _crowd(measured: Crowd) -> Iterator[Goal]:
+    yield Goal(
+        f"{measured.burst:,} first calls at once: ≥ {STARTS_PER_S_MIN:g} environments a second",
+        f"{measured.starts_per_s:.0f}/s",
+        measured.starts_per_s >= STARTS_PER_S_MIN,
+    )
+    provisioned_s = PROVISIONED_S_PER_100_MAX * measured.provisioned / 100
+    yield Goal(
+        f"{measured.provisioned:,} provisioned environments ready in ≤ {provisioned_s:g} s",
+        f"{measured.provisioned_s:.2f} s",
+        measured.provisioned_s <= provisioned_s,
+    )
+    yield Goal(
+        f"{measured.idle:,} idle environments ≤ {IDLE_MB_MAX:g} MB each, in all",
+        f"{measured.idle_mb_each:.1f} MB",
+        measured.idle_mb_each <= IDLE_MB_MAX,
+    )
+    yield Goal(
+        f"each of {measured.idle:,} idle environments called again, p50 ≤ {WAKE_P50_MS_MAX:g} ms",
+        f"{measured.wake_p50_ms:.1f} ms, p99 {measured.wake_p99_ms:.1f}",
+        measured.wake_p50_ms <= WAKE_P50_MS_MAX,
+    )
+    functions_mb = FUNCTIONS_MB_PER_5000_MAX * measured.functions / 5000
+    yield Goal(
+        f"{measured.functions:,} deployed functions ≤ {functions_mb:.3g} MB of the node's",
+        f"{measured.functions_mb:.1f} MB",
+        measured.functions_mb <= functions_mb,
     )
