@@ -34,7 +34,8 @@ class Plan:
     A leg ends after `leg_s` seconds or `calls_max` calls, whichever comes first; each caller's first `warm_up` calls
     are made and checked, but not counted. `large_calls` of `large_bytes` are made by one caller. Reading the control
     plane is measured with so many `functions`; endurance with so many slices of so many calls, and so many events that
-    wait; a crowd with so many first calls in one `burst`, `idle` environments, `provisioned` ones, and `crowd_functions`.
+    wait; a crowd with so many first calls in one `burst`, `idle` environments, `provisioned` ones, and
+    `crowd_functions`.
     """
 
     rounds: int = 5
