@@ -90,15 +90,32 @@ def children(pid: int) -> list[int]:
 def first_processes(pid: int) -> list[int]:
     """The first process of each sandbox below the node `pid` that has a runtime in it.
 
-    It is number 1 in a process namespace of its own, in which there may be more of them (gVisor's). A sandbox that was
-    only made ahead has nothing else in it.
+    It is number 1 in a process namespace of its own, in which there may be more of them (gVisor's). That of a sandbox
+    that was only made ahead still has the node's rights.
     """
     inside = len(_numbers(pid)) + 1
     return [
         member
         for member in descendants(pid)
-        if len(numbers := _numbers(member)) == inside and numbers[-1] == 1 and children(member)
+        if len(numbers := _numbers(member)) == inside
+        and numbers[-1] == 1
+        and children(member)
+        and not _is_privileged(member, pid)
     ]
+
+
+def _is_privileged(pid: int, node: int) -> bool:
+    """Whether it is the node's user still, with capabilities (proc(5))."""
+    facts, of_node = _status(pid), _status(node)
+    return facts.get("Uid") == of_node.get("Uid") and int(facts.get("CapEff", "0"), 16) != 0
+
+
+def _status(pid: int) -> dict[str, str]:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return {}
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
 def node_groups(data: Path) -> list[Path]:

@@ -20,7 +20,11 @@ class Traces:
     def of(cls, platform: Any) -> "Traces":
         family = _descendants(platform.pid)
         return cls(
-            processes=frozenset(f"process {pid} ({_command(pid)})" for pid in family if _is_in_a_sandbox(pid)),
+            processes=frozenset(
+                f"process {pid} ({_command(pid)})"
+                for pid in family
+                if _is_in_a_sandbox(pid) and not _is_a_waiting_first_process(_parent(Path(f"/proc/{pid}")))
+            ),
             groups=frozenset(_groups(Path(platform.data))),
             mounts=frozenset(_mounts(platform.pid)) | frozenset(_mounts(os.getpid())),
         )
@@ -75,7 +79,7 @@ def _command(pid: int) -> str:
 def _groups(data: Path) -> set[str]:
     """The control groups of a node's sandboxes. They lie below one named after the node's directory.
 
-    Not those of sandboxes that were made ahead and wait for a function: their one process is still the node's own.
+    Not those of sandboxes that were made ahead and wait for a function: their first process is still the node's own.
     """
     name = f"stoker-{hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]}"
     # os.walk and not rglob: groups come and go meanwhile, and it passes over what is gone.
@@ -94,7 +98,17 @@ def _waits_for_a_function(group: Path) -> bool:
         pids = [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
     except OSError:
         return False
-    return len(pids) == 1 and not _is_in_a_sandbox(pids[0])
+    return any(_is_a_waiting_first_process(pid) for pid in pids)
+
+
+def _is_a_waiting_first_process(pid: int | None) -> bool:
+    """It has a process namespace of its own, and its rights still (proc(5), NSpid)."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        numbers = next(line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:"))
+        return len(numbers) > 1 and numbers[-1] == "1" and pid is not None and not _is_in_a_sandbox(pid)
+    except OSError:
+        return False
 
 
 def _hierarchies() -> list[Path]:

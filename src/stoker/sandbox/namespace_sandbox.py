@@ -98,7 +98,8 @@ class NamespaceSandbox:
 
     async def start_ahead(self, order: dict[str, Any]) -> None:
         """Start an interpreter in it, until that waits for a function. Raises SandboxError."""
-        self.covered = [order["cover"]["target"]]
+        if "cover" in order:
+            self.covered = [order["cover"]["target"]]
         self._order(order)
         await self._waiting
 

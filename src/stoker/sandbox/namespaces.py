@@ -87,7 +87,7 @@ class NamespaceSandboxes:
         self._lease_numbers: dict[str, int] = {}
         self._processors = Processors(os.sched_getaffinity(0))
         self._shares: dict[str, Share] = {}
-        self._blanks = Blanks(self._blank, self._discard, ahead)
+        self._blanks = Blanks(self._waiting_blank, self._discard, ahead)
         self._numbers = itertools.count(1)
         self._free_slots: list[int] = []
         self._slots_used = 0
@@ -161,20 +161,31 @@ class NamespaceSandboxes:
             sandbox = await self._made_blank(await self._launcher(kind.build, kind.fork), kind.network)
         except OSError as error:
             raise _as_sandbox_error(error) from error
-        if kind.ahead is not None:
-            await self._start_ahead(sandbox, kind.build, kind.ahead)
         return sandbox
 
-    async def _start_ahead(self, sandbox: NamespaceSandbox, build: RuntimeBuild, interpreter: Interpreter) -> None:
-        """Let it wait there with what every function of the runtime gets, and nothing else."""
+    async def _waiting_blank(self, kind: Kind) -> NamespaceSandbox:
+        """One that nobody waits for, with an interpreter in it if there can be one."""
+        sandbox = await self._blank(kind)
+        if kind.ahead is not None:
+            await self._start_ahead(sandbox, self._interpreter_order(sandbox, kind.build, kind.ahead))
+        elif kind.fork:
+            await self._start_ahead(sandbox, {"ahead": "copy", **self._order_of_identity(sandbox)})
+        return sandbox
+
+    def _interpreter_order(
+        self, sandbox: NamespaceSandbox, build: RuntimeBuild, interpreter: Interpreter
+    ) -> dict[str, Any]:
+        """To let it wait there with what every function of the runtime gets, and nothing else."""
         assert build.cover is not None
         environment = {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API}
         process = ProcessSpec("ahead", interpreter.argv, environment, "/", "", fork=False)
-        order = self._common_order(sandbox, interpreter.memory_mb)
-        order |= {
+        return self._common_order(sandbox, interpreter.memory_mb) | {
+            "ahead": "program",
             "cover": {"source": build.cover.source, "target": build.cover.target},
             "start": order_to_start(process),
         }
+
+    async def _start_ahead(self, sandbox: NamespaceSandbox, order: dict[str, Any]) -> None:
         try:
             async with asyncio.timeout(MAKE_LIMIT_S):
                 await sandbox.start_ahead(order)
@@ -296,6 +307,11 @@ class NamespaceSandboxes:
             "memory_mb": memory_mb,
             "cores": share.cores,
             "is_part": self._processors.are_shown_in_part,
+            **self._order_of_identity(sandbox),
+        }
+
+    def _order_of_identity(self, sandbox: NamespaceSandbox) -> dict[str, Any]:
+        return {
             "outside_uid": self._uid_first + sandbox.slot,
             "files_max": self._limits.file_descriptors_max,
             "processes_max": self._limits.processes_max,

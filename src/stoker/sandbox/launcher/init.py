@@ -79,14 +79,16 @@ def run(
                 listener.close()
             order, directories = receive(control)
             waiting = None
-            if order is not None and "cover" in order:
-                waiting = _start_ahead(order, descriptors[OUTPUT], is_privileged, host)
+            if order is not None and "ahead" in order:
+                waiting = _start_ahead(order, descriptors[OUTPUT], is_privileged, zygote, host)
                 order, directories = waiting.wait(control)
             steps.end("order")
             if order is not None:
                 kept, asked = _complete(order, directories, is_privileged, host, waiting, steps)
                 if order["keeper_uid"] is None:
                     memory = sysinfo.Sysinfo(asked, order["memory_mb"] * 1024 * 1024)
+                    if waiting is not None:
+                        waiting.memory.memory_bytes = memory.memory_bytes
                     processes = Processes(control, descriptors[OUTPUT], zygote, memory, waiting)
                 else:
                     gvisor.boot()
@@ -138,13 +140,18 @@ def _prepare(
     return listeners
 
 
-def _start_ahead(order: dict[str, Any], output: int, is_privileged: bool, host: resources.Host) -> ahead.Waiting:
-    """What an interpreter looks at when it starts is what it would find later."""
+def _start_ahead(
+    order: dict[str, Any], output: int, is_privileged: bool, zygote: runtime.Zygote | None, host: resources.Host
+) -> ahead.Waiting:
 
     def become() -> None:
         limits.set_own(order["files_max"], order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged)
 
+    if order["ahead"] == "copy":
+        assert zygote is not None
+        return ahead.fork(zygote, output, become)
+    # What an interpreter looks at when it starts is what it would find later.
     resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
     return ahead.start(order, output, become)
 
@@ -164,7 +171,7 @@ def _complete(
         step = "6. the function's directories"
         kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"], order["keeper_uid"])
         _mount_function(order, is_privileged)
-        if waiting is None:
+        if waiting is None or waiting.is_copy:
             resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
         steps.end("mounts")
         if order["keeper_uid"] is not None:

@@ -60,10 +60,22 @@ class Zygote:
             del sys.path_importer_cache[path]
         # What the interpreter itself put there when it found no usable locale (PEP 538).
         self._locale = os.environ.get("LC_CTYPE")
+        self._is_ready = False
+
+    def make_ready(self) -> None:
+        """In a forked process: what needs no function. Doing it twice is fine."""
+        if self._is_ready:
+            return
+        self._is_ready = True
+        self._run_hooks()
+        sys.path[:] = self._path
+        # Not the function's business.
+        for name in self._launcher:
+            del sys.modules[name]
 
     def run(self, environment: dict[str, str], handler: str) -> None:
         """Run AWS's client for `handler`, as `/var/runtime/bootstrap.py` would. Returns only by an exception."""
-        self._run_hooks()
+        self.make_ready()
         if self._locale:
             environment.setdefault("LC_CTYPE", self._locale)
         for name in [name for name in os.environ if name not in environment]:
@@ -71,14 +83,10 @@ class Zygote:
         for name, value in environment.items():
             if os.environ.get(name) != value:
                 os.environ[name] = value
-        sys.path[:] = self._path
         self._forget_overridden()
         if environment.get("AWS_LAMBDA_LOG_FORMAT") or environment.get("AWS_LAMBDA_LOG_LEVEL"):
             # AWS's client reads these when it is imported, which was before there was a function.
             importlib.reload(sys.modules["awslambdaric.bootstrap"])
-        # Not the function's business.
-        for name in self._launcher:
-            del sys.modules[name]
         sys.argv = ["/var/runtime/bootstrap.py", handler]
         gc.enable()
         from awslambdaric.__main__ import main

@@ -24,10 +24,10 @@ _SYSINFO = struct.Struct("=4Q6QHHxxxx2QIxxxx")
 class Sysinfo:
     """The sandbox's share of memory, all of it free, as in /proc/meminfo (`resources.py`)."""
 
-    def __init__(self, listener: int, memory_bytes: int) -> None:
-        """`listener` is the filter's; it is kept for good."""
+    def __init__(self, listener: int, memory_bytes: int = 0) -> None:
+        """`listener` is the filter's; it is kept for good. Without `memory_bytes` the kernel answers."""
         self.listener = listener
-        self._memory_bytes = memory_bytes
+        self.memory_bytes = memory_bytes
 
     def answer(self) -> None:
         """One call that waits. Nothing that a caller does makes this raise or wait."""
@@ -38,12 +38,12 @@ class Sysinfo:
             return
         number, pid = struct.unpack_from("=QI", notification)
         (address,) = struct.unpack_from("=Q", notification, _ADDRESS_AT)
-        flags = 0 if self._write(number, pid, address) else _CONTINUE
+        flags = 0 if self.memory_bytes and self._write(number, pid, address) else _CONTINUE
         with contextlib.suppress(OSError):
             _ioctl(self.listener, _SEND, bytearray(struct.pack("=QqiI", number, 0, 0, flags)))
 
     def _write(self, number: int, pid: int, address: int) -> bool:
-        uptime_s, memory_bytes = int(time.clock_gettime(time.CLOCK_BOOTTIME)), self._memory_bytes
+        uptime_s, memory_bytes = int(time.clock_gettime(time.CLOCK_BOOTTIME)), self.memory_bytes
         data = _SYSINFO.pack(uptime_s, 0, 0, 0, memory_bytes, memory_bytes, 0, 0, 0, 0, 1, 0, 0, 0, 1)
         try:
             memory = os.open(f"/proc/{pid}/mem", os.O_WRONLY | os.O_CLOEXEC)
