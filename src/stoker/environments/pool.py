@@ -8,6 +8,8 @@ have an owner (`provisioned.py`): here they are only started, frozen and ended.
 import asyncio
 import contextlib
 import logging
+import math
+from collections import deque
 from collections.abc import Callable
 
 from stoker.environments.environment import Environment
@@ -26,6 +28,7 @@ log = logging.getLogger("stoker.environments")
 
 # A launcher that was killed takes its sandboxes in the making with it; the next one is a new launcher's.
 START_TRIES = 2
+EXPIRY_PACE = 0.02
 NO_ENVIRONMENT = "An execution environment could not be started."
 
 TakeReady = Callable[[FunctionVersion], Environment | None]
@@ -60,6 +63,9 @@ class EnvironmentPool:
         self._prepared: set[tuple[str, tuple[bool, bool], VpcConfig | None, int]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._idle_changed = asyncio.Event()
+        # When each became idle, in that order: those that are to be frozen soon, unless they are called before.
+        self._resting: deque[tuple[float, Group, Environment]] = deque()
+        self._expiry_due_s = math.inf
         self._take_ready: TakeReady = _nothing_ready
 
     @property
@@ -124,7 +130,7 @@ class EnvironmentPool:
             self._starting_ahead -= 1
 
     def keep(self, group: Group) -> None:
-        """From now on freeze what is idle in `group`, which has an owner."""
+        """`group` has an owner. What is idle in it counts, and may have to give way."""
         self._kept.add(group)
 
     def forget(self, group: Group) -> None:
@@ -132,8 +138,10 @@ class EnvironmentPool:
 
     def rest(self, group: Group, environment: Environment) -> None:
         """`environment` has nothing to do."""
-        environment.idle_since_s = asyncio.get_running_loop().time()
+        environment.idle_since_s = now_s = asyncio.get_running_loop().time()
         group.idle.append(environment)
+        self._resting.append((now_s, group, environment))
+        self._expiry_due_s = min(self._expiry_due_s, now_s + self._idle_timeout_s)
         self._idle_changed.set()
 
     def retire(self, environment: Environment) -> None:
@@ -327,35 +335,32 @@ class EnvironmentPool:
                     await asyncio.sleep(self._freeze_after_s)
 
     def _house_kept(self, now_s: float) -> float | None:
-        """Freeze and retire what is due at `now_s`; returns when something next will be, in loop time."""
-        next_s: float | None = None
+        """Freeze and retire what is due at `now_s`; returns when something next will be, in loop time.
+
+        There may be thousands of groups: they are looked at when one of them has something to retire, and no oftener
+        than in `EXPIRY_PACE` of the time that environments may be idle.
+        """
+        while self._resting and self._resting[0][0] + self._freeze_after_s <= now_s:
+            since_s, group, environment = self._resting.popleft()
+            if environment.idle_since_s == since_s and environment in group.idle:
+                environment.freeze()
+        if self._expiry_due_s <= now_s:
+            self._expiry_due_s = max(self._expired(now_s), now_s + EXPIRY_PACE * self._idle_timeout_s)
+        due_s = min(self._expiry_due_s, self._resting[0][0] + self._freeze_after_s if self._resting else math.inf)
+        return None if due_s == math.inf else due_s
+
+    def _expired(self, now_s: float) -> float:
+        """Retire what has been idle for too long; returns when something next will have been."""
+        next_s = math.inf
+        in_use = {environment.version.build_id for environment in self._all}
         for key, group in list(self._groups.items()):
             while group.idle and group.idle[0].idle_since_s + self._idle_timeout_s <= now_s:
                 self.retire(group.idle.popleft())
             if group.idle:
-                expires_s = group.idle[0].idle_since_s + self._idle_timeout_s
-                next_s = expires_s if next_s is None else min(next_s, expires_s)
-            elif not group.waiting and not group.starting and not self._has_members(group):
+                next_s = min(next_s, group.idle[0].idle_since_s + self._idle_timeout_s)
+            elif not group.waiting and not group.starting and key not in in_use:
                 del self._groups[key]
-            next_s = self._frozen(group, now_s, next_s)
-        for group in self._kept:
-            next_s = self._frozen(group, now_s, next_s)
         return next_s
-
-    def _frozen(self, group: Group, now_s: float, next_s: float | None) -> float | None:
-        """Freeze what is due in `group`; returns the earlier of `next_s` and when something of it will be."""
-        for environment in reversed(group.idle):
-            if environment.is_frozen:
-                break
-            freezes_s = environment.idle_since_s + self._freeze_after_s
-            if freezes_s <= now_s:
-                environment.freeze()
-            else:
-                next_s = freezes_s if next_s is None else min(next_s, freezes_s)
-        return next_s
-
-    def _has_members(self, group: Group) -> bool:
-        return any(environment.version.build_id == group.version.build_id for environment in self._all)
 
 
 class Lease:
