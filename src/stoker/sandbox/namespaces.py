@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stoker.limits import Limits
+from stoker.runtimes.python.zygote import CLIENT, LIBRARIES
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox import cgroup_hierarchies as hierarchies
 from stoker.sandbox.ahead import NONE_AHEAD, AheadLimits, Interpreter
@@ -33,8 +34,9 @@ from stoker.sandbox.namespace_sandbox import (
 from stoker.sandbox.network.networks import Networks
 from stoker.sandbox.network.records import ISOLATED, Lease, Network
 from stoker.sandbox.network.resolvers import resolv_conf
+from stoker.sandbox.preloaded import PreloadedLaunchers
 from stoker.sandbox.processors import Processors, Share
-from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, root_recipe
+from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, preload_order, root_recipe
 from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec, Step
 
 log = logging.getLogger("stoker.sandbox")
@@ -46,9 +48,6 @@ UIDS_PER_NODE = 65536
 HOSTNAME = "169.254.100.1"
 MB = 1024 * 1024
 NODES_MAX = 4000
-
-_CLIENT = ["awslambdaric", "awslambdaric.bootstrap", "awslambdaric.__main__", "http.client", "json", "decimal"]
-_LIBRARIES = ["boto3", "botocore.session", "botocore.client", "boto3.session", "urllib3", "s3transfer"]
 
 
 class NamespaceSandboxes:
@@ -92,6 +91,7 @@ class NamespaceSandboxes:
         self._free_slots: list[int] = []
         self._slots_used = 0
         self._image_launchers = ImageLaunchers(self._end_if_unused)
+        self._preloaded = PreloadedLaunchers(lambda build: self._launcher(build, fork=True))
 
     async def __aenter__(self) -> "NamespaceSandboxes":
         self._mountpoint.mkdir(parents=True, exist_ok=True)
@@ -105,6 +105,7 @@ class NamespaceSandboxes:
 
     async def __aexit__(self, *_: object) -> None:
         await self._image_launchers.close()
+        await self._preloaded.close()
         await self._blanks.close()
         for sandbox in list(self._sandboxes):
             sandbox.kill()
@@ -125,8 +126,9 @@ class NamespaceSandboxes:
         if not self._image_launchers.may_prepare(build):
             return
         self._image_launchers.used(build)
+        build = await self._preloaded.prepare(build)
         await self._launcher(build, fork)
-        self._blanks.refill(Kind(build.name, fork, network, build, ahead))
+        self._blanks.refill(Kind(build.launcher_name, fork, network, build, ahead))
 
     def give_way(self) -> None:
         """End what holds memory and is nobody's: somebody needs it."""
@@ -134,8 +136,9 @@ class NamespaceSandboxes:
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> NamespaceSandbox:
         interpreter = Interpreter(first.ahead, spec.memory_mb) if first.ahead else None
-        kind = Kind(spec.build.name, first.fork, spec.network, spec.build, interpreter)
-        self._image_launchers.used(spec.build)
+        build = self._preloaded.usable(spec.build)
+        kind = Kind(build.launcher_name, first.fork, spec.network, build, interpreter)
+        self._image_launchers.used(build)
         sandbox = self._blanks.take(kind) or await self._blank(replace(kind, ahead=None))
         try:
             async with asyncio.timeout(MAKE_LIMIT_S):
@@ -302,12 +305,12 @@ class NamespaceSandboxes:
         }
 
     async def _launcher(self, build: RuntimeBuild, fork: bool) -> LauncherProcess:
-        key = (build.name, fork)
+        key = (build.launcher_name, fork)
         former = self._launchers.get(key)
         if former is not None and not _has_ended(former):
             return await asyncio.shield(former)
         task = asyncio.get_running_loop().create_task(
-            self._start_launcher(build, fork, former), name=f"launcher of {build.name}"
+            self._start_launcher(build, fork, former), name=f"launcher of {build.launcher_name}"
         )
         self._launchers[key] = task
         return await asyncio.shield(task)
@@ -322,7 +325,7 @@ class NamespaceSandboxes:
             zygote = {
                 "interpreter": build.interpreter,
                 "environment": {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API},
-                "preload": {"client": _CLIENT, "libraries": _LIBRARIES},
+                "imports": {"client": CLIENT, "libraries": LIBRARIES, "preloaded": preload_order(build)},
             }
         launcher = await LauncherProcess.start(
             {"root": self._recipe(build), "is_privileged": self._is_privileged, "zygote": zygote}, self._launcher_ended
