@@ -58,6 +58,7 @@ class Preloads:
         self._background = background
         self._packages: dict[str, asyncio.Task[tuple[PreloadPackage, ...]]] = {}
         self._known: dict[str, asyncio.Task[Preload | None]] = {}
+        self._prepared: set[str] = set()
 
     def added(self, plan: EnvironmentPlan) -> EnvironmentPlan:
         """`plan` with its `preload`, as far as that is known by now."""
@@ -71,8 +72,9 @@ class Preloads:
 
     async def prepare(self, version: FunctionVersion, planner: Planner, sandboxes: SandboxMaker) -> None:
         """Do ahead what an environment of `version` takes: maybe fetch, compare, and start a zygote."""
-        if version.build_id in self._known or version.image is not None:
+        if version.build_id in self._prepared or version.image is not None:
             return
+        self._prepared.add(version.build_id)
         try:
             task = self._task(await planner(version, "prepare", "", "on-demand"))
             if task is None or await asyncio.shield(task) is None:
@@ -89,7 +91,9 @@ class Preloads:
         build_id = plan.version.build_id
         if build_id not in self._known:
             while len(self._known) >= KNOWN_MAX:
-                del self._known[next(iter(self._known))]
+                old = next(iter(self._known))
+                del self._known[old]
+                self._prepared.discard(old)
             self._known[build_id] = self._background.start(self._found(store, plan), f"preload of {plan.version.name}")
         return self._known[build_id]
 

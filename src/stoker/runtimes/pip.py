@@ -22,8 +22,8 @@ def install_wheels(
 ) -> None:
     """Install `requirements` into `directory` for Python `release` ("3.12"), which need not be the one that runs pip.
 
-    Only wheels: a source package would be built for the wrong interpreter. `constraints` say which versions of what else
-    comes along. Raises RuntimeInstallError.
+    Only wheels: a source package would be built for the wrong interpreter. `constraints` say which versions of what
+    else comes along. Raises RuntimeInstallError.
     """
     target = [f"--python-version={release}", "--implementation=cp", f"--abi=cp{release.replace('.', '')}"]
     with tempfile.NamedTemporaryFile("w", prefix="constraints-", suffix=".txt") as file:

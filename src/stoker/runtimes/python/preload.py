@@ -27,7 +27,7 @@ SURVEY = Path(__file__).parent / "inside" / "survey.py"
 SURVEY_LIMIT_S = 120.0
 TREE, NOTES = "tree", "survey.json"
 # PEP 508's names, extras and versions, without what would make pip look anywhere but in its index.
-_PACKAGE = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*?)(\[[\w.,-]+\])?((===?|[<>~!]=|[<>])[\w.*+!<>=~,-]+)?")
+_PACKAGE = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*?)(\[[\w.,-]+\])?(?P<version>(===?|[<>~!]=|[<>])[\w.*+!<>=~,-]+)?")
 _NOT_WORTH_IT = frozenset({"test", "tests", "docs", "doc", "examples", "benchmarks"})
 
 
@@ -132,9 +132,10 @@ class PreloadStore:
 
     def _constraints(self) -> list[str]:
         """What is named with its version is what comes along with others, too, unless several versions are named."""
-        names = Counter(name for requirement in self.requirements for name in requirement.names)
         packages = {package for requirement in self.requirements for package in requirement.packages}
-        return sorted(it for it in packages if (match := _PACKAGE.fullmatch(it)) and names[match["name"]] == 1)
+        found = [match for match in map(_PACKAGE.fullmatch, sorted(packages)) if match]
+        names = Counter(match["name"] for match in found)
+        return [match["name"] + match["version"] for match in found if match["version"] and names[match["name"]] == 1]
 
 
 def preload_store(build: RuntimeBuild, place: Path, requirements: tuple[Requirement, ...]) -> PreloadStore | None:
