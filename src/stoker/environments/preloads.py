@@ -11,7 +11,8 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
 
 from stoker.config import Settings
 from stoker.environments.maker import Planner
@@ -25,11 +26,14 @@ from stoker.runtimes.python.preload import PreloadPackage, PreloadStore
 from stoker.runtimes.records import Preload, RuntimeBuild
 from stoker.sandbox.namespace_sandbox import RUNTIME_API
 from stoker.sandbox.recipe import BASE_ENVIRONMENT
-from stoker.sandbox.sandbox import SandboxError, SandboxMaker, SandboxSpec
+from stoker.sandbox.sandbox import SandboxError, SandboxMaker
 from stoker.supervision import Background
 
 log = logging.getLogger("stoker.environments")
+T = TypeVar("T")
 
+# A runtime, a function's package and layers, and what of the packages its variables allow.
+_Key = tuple[str, Path, Path | None, tuple[PreloadPackage, ...]]
 # What is known of more functions is found out anew.
 KNOWN_MAX = 10_000
 # What libraries in machine code look at when they are loaded, which no survey sees.
@@ -57,56 +61,61 @@ class Preloads:
         self._catalogue = catalogue
         self._background = background
         self._packages: dict[str, asyncio.Task[tuple[PreloadPackage, ...]]] = {}
-        self._known: dict[str, asyncio.Task[Preload | None]] = {}
-        self._prepared: set[str] = set()
+        self._known: dict[_Key, asyncio.Task[Preload | None]] = {}
 
     def added(self, plan: EnvironmentPlan) -> EnvironmentPlan:
         """`plan` with its `preload`, as far as that is known by now."""
-        task = self._task(plan)
-        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+        task = self._known_of(plan)
+        preload = None if task is None else _result(task)
+        if preload is None:
             return plan
-        if (preload := task.result()) is None:
-            return plan
-        build = replace(plan.build, preload=preload)
+        cores = min(visible_processors(plan.version.memory_mb), len(os.sched_getaffinity(0)))
+        build = replace(plan.build, preload=replace(preload, cores=cores))
         return replace(plan, build=build, sandbox=replace(plan.sandbox, build=build))
 
     async def prepare(self, version: FunctionVersion, planner: Planner, sandboxes: SandboxMaker) -> None:
         """Do ahead what an environment of `version` takes: maybe fetch, compare, and start a zygote."""
-        if version.build_id in self._prepared or version.image is not None:
+        if not version.runtime.startswith("python"):
             return
-        self._prepared.add(version.build_id)
         try:
-            task = self._task(await planner(version, "prepare", "", "on-demand"))
-            if task is None or await asyncio.shield(task) is None:
-                return
             plan = await planner(version, "prepare", "", "on-demand")
-            await sandboxes.prepare(plan.build, fork=True, network=plan.sandbox.network)
+            if (store := self._store(plan)) is None:
+                return
+            await asyncio.shield(self._packages_of(store))
+            if (task := self._known_of(plan)) is None or await asyncio.shield(task) is None:
+                return
+            build = self.added(plan).build
+            await sandboxes.prepare(build, fork=True, network=plan.sandbox.network)
         except (LambdaError, SandboxError) as error:
             log.warning("nothing could be preloaded for %s: %s", version.name, error)
 
-    def _task(self, plan: EnvironmentPlan) -> asyncio.Task[Preload | None] | None:
-        """Whoever finds out what is preloaded for `plan`; None if nothing can be."""
-        if plan.process is None or not plan.process.fork or (store := self._catalogue.preloads(plan.build)) is None:
-            return None
-        build_id = plan.version.build_id
-        if build_id not in self._known:
-            while len(self._known) >= KNOWN_MAX:
-                old = next(iter(self._known))
-                del self._known[old]
-                self._prepared.discard(old)
-            self._known[build_id] = self._background.start(self._found(store, plan), f"preload of {plan.version.name}")
-        return self._known[build_id]
+    def _store(self, plan: EnvironmentPlan) -> PreloadStore | None:
+        """None if nothing can be preloaded for it."""
+        return self._catalogue.preloads(plan.build) if plan.process is not None and plan.process.fork else None
 
-    async def _found(self, store: PreloadStore, plan: EnvironmentPlan) -> Preload | None:
-        name = plan.build.name
+    def _packages_of(self, store: PreloadStore) -> asyncio.Task[tuple[PreloadPackage, ...]]:
+        name = store.build.name
         if name not in self._packages:
             self._packages[name] = self._background.start(self._fetched(store), f"what is preloaded for {name}")
-        packages = await asyncio.shield(self._packages[name])
+        return self._packages[name]
+
+    def _known_of(self, plan: EnvironmentPlan) -> asyncio.Task[Preload | None] | None:
+        """Whoever finds out what is preloaded for it; None if nothing is, or can be told yet."""
+        if (store := self._store(plan)) is None or (packages := _result(self._packages_of(store))) is None:
+            return None
         assert plan.process is not None
-        suitable = tuple(it for it in packages if _finds_the_same(it, plan.build, plan.process.environment))
+        assert plan.sandbox.task is not None
+        environment = plan.process.environment
+        suitable = tuple(package for package in packages if _finds_the_same(package, plan.build, environment))
         if not suitable:
             return None
-        return await asyncio.to_thread(_compared, store, suitable, plan.sandbox)
+        key = plan.build.name, plan.sandbox.task, plan.sandbox.opt, suitable
+        if key not in self._known:
+            while len(self._known) >= KNOWN_MAX:
+                del self._known[next(iter(self._known))]
+            work = asyncio.to_thread(_compared, store, *key[1:])
+            self._known[key] = self._background.start(work, f"comparing {plan.version.name} with what is preloaded")
+        return self._known[key]
 
     async def _fetched(self, store: PreloadStore) -> tuple[PreloadPackage, ...]:
         if missing := await asyncio.to_thread(store.missing):
@@ -145,16 +154,19 @@ def _finds_the_same(package: PreloadPackage, build: RuntimeBuild, environment: M
     return not any(name.startswith(_READ_BY_LIBRARIES) for name in environment)
 
 
-def _compared(store: PreloadStore, packages: tuple[PreloadPackage, ...], sandbox: SandboxSpec) -> Preload | None:
-    assert sandbox.task is not None
-    place, found = _found_at(packages, sandbox.task, sandbox.opt, store.build.name.removeprefix("python"))
+def _compared(
+    store: PreloadStore, task: Path, opt: Path | None, packages: tuple[PreloadPackage, ...]
+) -> Preload | None:
+    place, found = found_at(packages, task, opt, store.build.name.removeprefix("python"))
     if not found:
         return None
-    cores = min(visible_processors(sandbox.memory_mb), len(os.sched_getaffinity(0)))
     label = ", ".join(package.label for package in found)
     modules = tuple(dict.fromkeys(module for package in found for module in package.modules))
-    return Preload(label, modules, store.joined(found), place, cores)
+    return Preload(label, modules, store.joined(found), place, cores=1)
 
 
-# Functions may share their code; whether they have the same files is asked once then.
-_found_at = lru_cache(maxsize=1024)(found_at)
+def _result(task: asyncio.Task[T]) -> T | None:
+    """What it has brought, if it has."""
+    if not task.done() or task.cancelled() or task.exception() is not None:
+        return None
+    return task.result()

@@ -101,10 +101,10 @@ def _has_size(path: str, file: PreloadFile) -> bool:
 def _is_shadowed(root: str, package: PreloadPackage) -> bool:
     """Whether a folder of the package has what Python would take instead of a file, or what was looked for in vain."""
     absent = {name.replace(".", "/") for name in package.absent if "." in name}
-    for folder in _folders(package.files):
+    for folder in ("", *(f"{name}/" for name in _folders(package.files))):
         for entry in os.listdir(f"{root}/{folder}"):  # noqa: PTH208
-            path = f"{folder}/{entry}"
-            module = f"{folder}/{entry.partition('.')[0]}"
+            path = f"{folder}{entry}"
+            module = f"{folder}{entry.partition('.')[0]}"
             if module in absent:
                 return True
             # Compiled modules come before sources, and packages before both.

@@ -22,7 +22,6 @@ from stoker.sandbox.ahead import NONE_AHEAD, AheadLimits, Interpreter
 from stoker.sandbox.blanks import Blanks, Kind
 from stoker.sandbox.cgroup import Cgroup
 from stoker.sandbox.file_systems import Directories, OpenedDirectories
-from stoker.sandbox.image_launchers import ImageLaunchers
 from stoker.sandbox.launcher_process import LauncherProcess
 from stoker.sandbox.namespace_sandbox import (
     AWS_ENDPOINT_PORT,
@@ -34,6 +33,7 @@ from stoker.sandbox.namespace_sandbox import (
 from stoker.sandbox.network.networks import Networks
 from stoker.sandbox.network.records import ISOLATED, Lease, Network
 from stoker.sandbox.network.resolvers import resolv_conf
+from stoker.sandbox.passing_launchers import PassingLaunchers
 from stoker.sandbox.preloaded import PreloadedLaunchers
 from stoker.sandbox.processors import Processors, Share
 from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, preload_order, root_recipe
@@ -90,7 +90,7 @@ class NamespaceSandboxes:
         self._numbers = itertools.count(1)
         self._free_slots: list[int] = []
         self._slots_used = 0
-        self._image_launchers = ImageLaunchers(self._end_if_unused)
+        self._passing = PassingLaunchers(self._end_if_unused)
         self._preloaded = PreloadedLaunchers(lambda build: self._launcher(build, fork=True))
 
     async def __aenter__(self) -> "NamespaceSandboxes":
@@ -104,7 +104,7 @@ class NamespaceSandboxes:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._image_launchers.close()
+        await self._passing.close()
         await self._preloaded.close()
         await self._blanks.close()
         for sandbox in list(self._sandboxes):
@@ -123,9 +123,9 @@ class NamespaceSandboxes:
         self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED, ahead: Interpreter | None = None
     ) -> None:
         """Start the runtime's launcher, and make the first sandboxes ahead."""
-        if not self._image_launchers.may_prepare(build):
+        if not self._passing.may_prepare(build):
             return
-        self._image_launchers.used(build)
+        self._passing.used(build)
         build = await self._preloaded.prepare(build)
         await self._launcher(build, fork)
         self._blanks.refill(Kind(build.launcher_name, fork, network, build, ahead))
@@ -133,12 +133,13 @@ class NamespaceSandboxes:
     def give_way(self) -> None:
         """End what holds memory and is nobody's: somebody needs it."""
         self._blanks.give_way()
+        self._passing.give_way()
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> NamespaceSandbox:
         interpreter = Interpreter(first.ahead, spec.memory_mb) if first.ahead else None
         build = self._preloaded.usable(spec.build)
         kind = Kind(build.launcher_name, first.fork, spec.network, build, interpreter)
-        self._image_launchers.used(build)
+        self._passing.used(build)
         sandbox = self._blanks.take(kind) or await self._blank(replace(kind, ahead=None))
         try:
             async with asyncio.timeout(MAKE_LIMIT_S):
@@ -246,7 +247,7 @@ class NamespaceSandboxes:
             number = self._lease_numbers.pop(sandbox.name, None)
             if number is not None and self._networks is not None:
                 self._networks.release(number)
-            self._image_launchers.released(sandbox.launcher)
+            self._passing.released(sandbox.launcher)
 
     def _network_ended(self) -> None:
         """A new program would give their addresses to others."""
@@ -330,7 +331,7 @@ class NamespaceSandboxes:
         launcher = await LauncherProcess.start(
             {"root": self._recipe(build), "is_privileged": self._is_privileged, "zygote": zygote}, self._launcher_ended
         )
-        self._image_launchers.started(build, launcher)
+        self._passing.started(build, launcher)
         return launcher
 
     def _recipe(self, build: RuntimeBuild) -> dict[str, Any]:
@@ -340,16 +341,19 @@ class NamespaceSandboxes:
         return recipe
 
     async def _end_if_unused(self, build: RuntimeBuild) -> None:
-        """End an image's launcher if nothing runs in it but sandboxes that wait."""
-        waiting = self._blanks.waiting(build.name)
-        task = self._launchers.get((build.name, False))
+        """End a launcher that is not a runtime's own if nothing runs in it but sandboxes that wait."""
+        name = build.launcher_name
+        waiting = self._blanks.waiting(name)
+        # Nothing is preloaded but by a fork; and no fork has an image in it.
+        key = name, build.preload is not None
+        task = self._launchers.get(key)
         if task is None or not task.done() or task.cancelled() or task.exception() is not None:
             return
         launcher = task.result()
         if any(sandbox.launcher is launcher for sandbox in self._sandboxes - waiting):
             return
-        del self._launchers[build.name, False]
-        await self._blanks.drop(build.name)
+        del self._launchers[key]
+        await self._blanks.drop(name)
         await launcher.close()
 
     def _launcher_ended(self, launcher: LauncherProcess) -> None:

@@ -51,8 +51,8 @@ def requirements_of(setting: str) -> tuple[Requirement, ...]:
     """The setting `preload`, read. Raises ValueError."""
     found = []
     for text in setting.split():
-        packages, _, modules = text.partition(":")
-        requirement = Requirement(tuple(packages.split("&")), tuple(modules.split(",")) if modules else ())
+        packages, colon, modules = text.partition(":")
+        requirement = Requirement(tuple(packages.split("&")), tuple(modules.split(",")) if colon else ())
         is_known = all(map(_PACKAGE.fullmatch, requirement.packages)) and all(map(_is_module, requirement.modules))
         if not is_known:
             raise ValueError(f"{text!r} is not a package such as 'pandas==2.2.3' or 'scipy:scipy.stats'")
