@@ -47,7 +47,8 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     modules cannot be preloaded}."""
     site = order["site"]
     sys.path.insert(0, order["runtime"])
-    for name in order["client"]:
+    # A zygote has ctypes, with a descriptor that newer releases of libffi keep.
+    for name in ("ctypes", *order["client"]):
         importlib.import_module(name)
     sys.path.insert(0, site)
     opened: set[str] = set()
