@@ -91,7 +91,7 @@ class NamespaceSandboxes:
         self._free_slots: list[int] = []
         self._slots_used = 0
         self._passing = PassingLaunchers(self._end_if_unused)
-        self._preloaded = PreloadedLaunchers(lambda build: self._launcher(build, fork=True))
+        self._preloaded = PreloadedLaunchers(lambda build: self._launcher(build, fork=True), ahead.has_room)
 
     async def __aenter__(self) -> "NamespaceSandboxes":
         self._mountpoint.mkdir(parents=True, exist_ok=True)

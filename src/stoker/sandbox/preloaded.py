@@ -16,14 +16,22 @@ log = logging.getLogger("stoker.sandbox")
 
 # Each holds what it has imported: some 100 MB with pandas.
 LAUNCHERS_MAX = 16
+# What has to be free on the host, beyond its reserve, for one more.
+ROOM_MB = 128
 
 
 class PreloadedLaunchers:
     """Says of which build a sandbox is made."""
 
-    def __init__(self, start: Callable[[RuntimeBuild], Awaitable[LauncherProcess]]) -> None:
-        """`start` gives the launcher of a build, started anew if it has ended; it raises SandboxError."""
+    def __init__(
+        self, start: Callable[[RuntimeBuild], Awaitable[LauncherProcess]], has_room: Callable[[int], bool]
+    ) -> None:
+        """`start` gives the launcher of a build, started anew if it has ended; it raises SandboxError.
+
+        `has_room` says whether the host has so many MB to spare.
+        """
         self._start = start
+        self._has_room = has_room
         self._tasks: dict[str, asyncio.Task[LauncherProcess | None]] = {}
         self._failed: set[str] = set()
 
@@ -51,6 +59,8 @@ class PreloadedLaunchers:
         task = self._tasks.get(name)
         if name in self._failed or (task is not None and (not task.done() or _is_running(task))):
             return task
+        if not self._has_room(ROOM_MB):
+            return None
         if task is None and len(self._tasks) >= LAUNCHERS_MAX:
             self._failed.add(name)
             log.warning("%s is not preloaded: %d interpreters have something preloaded", name, LAUNCHERS_MAX)
