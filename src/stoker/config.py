@@ -50,6 +50,7 @@ class Settings:
     runsc: str = ""
     fresh: bool = False
     interpreters_ahead: int = 2
+    preload: str = ""
     account_id: str = "000000000000"
     region: str = "us-east-1"
     allowed_hosts: str = ""

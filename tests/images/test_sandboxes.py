@@ -67,7 +67,7 @@ async def test_a_program_that_is_not_there_is_no_reason_to_have_no_sandbox(
 async def test_an_images_launcher_ends_some_time_after_its_last_sandbox_and_starts_again(
     maker: NamespaceSandboxes, spec: SandboxSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stoker.sandbox.image_launchers.IDLE_S", 0.3)
+    monkeypatch.setattr("stoker.sandbox.passing_launchers.IMAGE_IDLE_S", 0.3)
     sandbox = await maker.make(spec, bash_script("read -r < /dev/zero"), Exits())
     launcher = sandbox.launcher
     assert launcher is not None

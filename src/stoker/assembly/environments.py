@@ -13,6 +13,7 @@ from stoker.environments.host_memory import HostMemory
 from stoker.environments.maker import EnvironmentMaker
 from stoker.environments.planner import Planner
 from stoker.environments.pool import EnvironmentPool
+from stoker.environments.preloads import Preloads
 from stoker.environments.provisioned import ProvisionedConcurrency
 from stoker.environments.scaling_rate import ScalingRate
 from stoker.environments.snapshots import Snapshots
@@ -54,12 +55,14 @@ def start_environments(
 ) -> Environments:
     """`listener` is the front door's: what ordinary processes call instead of a socket in their sandbox."""
     registry = functions.registry
+    preloads = _preloads(settings, functions, maker, background)
+    planner = _planner(settings, declared, stores, functions, maker, listener, preloads)
     doors = SandboxDoors()
     parts.push_async_callback(doors.close)
     pool = EnvironmentPool(
         maker=EnvironmentMaker(
             maker,
-            _planner(settings, declared, stores, functions, maker, listener).plan,
+            planner.plan,
             stores.logs,
             traces,
             clock,
@@ -76,6 +79,8 @@ def start_environments(
     parts.push_async_callback(pool.close)
     registry.on_change(pool.drain)
     registry.follow(_prepare_active(pool))
+    if preloads is not None:
+        registry.follow(_preload_active(preloads, planner, maker, background))
     background.start(pool.run_housekeeping(), "environment housekeeping")
     sweep = CodeSweep(stores.code, stores.layer_trees, stores.layers, stores.images, registry, pool)
     background.start(supervise(sweep.run, "code sweep"), "code sweep")
@@ -109,6 +114,7 @@ def _planner(
     functions: Functions,
     maker: SandboxMaker,
     listener: socket.socket,
+    preloads: Preloads | None,
 ) -> Planner:
     on_host = maker.isolation == "plain"
     return Planner(
@@ -123,7 +129,15 @@ def _planner(
         networks=declared.networks,
         file_systems=functions.file_systems,
         sealing=functions.sealing,
+        preloads=preloads,
     )
+
+
+def _preloads(settings: Settings, functions: Functions, maker: SandboxMaker, background: Background) -> Preloads | None:
+    """Where there are zygotes."""
+    if not settings.preload or settings.fresh or maker.isolation != "namespaces":
+        return None
+    return Preloads(settings, functions.runtimes, background)
 
 
 def _prepare_active(pool: EnvironmentPool) -> Follower:
@@ -132,5 +146,16 @@ def _prepare_active(pool: EnvironmentPool) -> Follower:
     def follow(_: FunctionKey, function: Function | None) -> None:
         if function is not None and function.latest.state is State.ACTIVE:
             pool.prepare(function.latest)
+
+    return follow
+
+
+def _preload_active(preloads: Preloads, planner: Planner, maker: SandboxMaker, background: Background) -> Follower:
+    """The same for what is preloaded for a function."""
+
+    def follow(_: FunctionKey, function: Function | None) -> None:
+        if function is not None and function.latest.state is State.ACTIVE:
+            preparation = preloads.prepare(function.latest, planner.plan, maker)
+            background.start(preparation, f"preload of {function.latest.name}")
 
     return follow

@@ -56,8 +56,12 @@ def install(options: Options, name: str) -> int:
     try:
         with step(f"installing {name}") as progress:
             build = catalogue.install(name, progress)
+            store = catalogue.preloads(build)
+            failures = [] if store is None else store.install(progress)
     except (RuntimeInstallError, RuntimeNotReadyError) as error:
         raise CommandError(str(error)) from error
+    for failure in failures:
+        click.echo(f"stoker: {failure}", err=True)
     if options.wants_json:
         print_json({"name": build.name, "version": build.version, "source": build.source})
     else:

@@ -6,6 +6,7 @@ from stoker.code.layer_trees import LayerTrees
 from stoker.code.store import CodeStore
 from stoker.environments.image_plan import plan_image_environment
 from stoker.environments.plan import plan_environment
+from stoker.environments.preloads import Preloads
 from stoker.environments.records import EnvironmentPlan
 from stoker.environments.variables import Initialization
 from stoker.errors import InvalidRuntimeException
@@ -35,6 +36,7 @@ class Planner:
         networks: DeclaredNetworks = NO_NETWORKS,
         file_systems: FileSystems,
         sealing: Sealing,
+        preloads: Preloads | None = None,
     ) -> None:
         """`fresh`, `on_host`, `starts_ahead` and `aws_endpoint` are `plan_environment`'s."""
         self._code_store = code_store
@@ -48,6 +50,7 @@ class Planner:
         self._networks = networks
         self._file_systems = file_systems
         self._sealing = sealing
+        self._preloads = preloads
 
     def _network(self, version: FunctionVersion) -> Network:
         vpc = version.vpc
@@ -83,7 +86,7 @@ class Planner:
                 f"The runtime {build.name} has a root file system of its own ({build.source}), and isolation 'plain' "
                 "has no roots. See: stoker doctor"
             )
-        return plan_environment(
+        plan = plan_environment(
             version,
             build,
             self._code_store.tree(version.code),
@@ -98,6 +101,7 @@ class Planner:
             on_host=self._on_host,
             starts_ahead=self._starts_ahead,
         )
+        return plan if self._preloads is None else self._preloads.added(plan)
 
     async def _image(self, image: Image) -> ImageRoot:
         root = self._images.found(image) or await self._images.find(image)

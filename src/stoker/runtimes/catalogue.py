@@ -17,6 +17,7 @@ from stoker.runtimes.nodejs.runtime import NodejsRuntime
 from stoker.runtimes.provided import ProvidedRuntime
 from stoker.runtimes.python.discovery import PythonInterpreter, find_interpreter
 from stoker.runtimes.python.discovery import of_debian as python_of_debian
+from stoker.runtimes.python.preload import PreloadStore, Requirement, preload_store, requirements_of
 from stoker.runtimes.python.runtime import PythonRuntime
 from stoker.runtimes.records import (
     InterpreterStatus,
@@ -44,6 +45,7 @@ class RuntimeCatalogue:
         """Raises SettingsError. `images` are the source of roots that the settings name."""
         _check_interpreters(settings)
         _check_roots(settings)
+        self._preload = _requirements(settings)
         self._images = images
         self._settings = settings
         self._today = today
@@ -81,6 +83,10 @@ class RuntimeCatalogue:
             self._pythons.pop(known.release, None)
             self._builds[name] = self._runtime(known).install(progress)
             return self._builds[name]
+
+    def preloads(self, build: RuntimeBuild) -> PreloadStore | None:
+        """What the settings want preloaded into the zygote of `build`; None for nothing, or where there is none."""
+        return preload_store(build, self._settings.runtimes_dir / "preload", self._preload)
 
     def list(self) -> Sequence[RuntimeStatus]:
         """Every known runtime and what is missing for it. Runs each interpreter once."""
@@ -171,6 +177,14 @@ def _check_interpreters(settings: Settings) -> None:
         known = KNOWN_RUNTIMES.get(name)
         if known is None or known.language not in NAMED_LANGUAGES:
             raise SettingsError(f"setting 'interpreters': {name!r} is not a Java or Ruby runtime such as 'java21'")
+
+
+def _requirements(settings: Settings) -> tuple[Requirement, ...]:
+    """Of the setting `preload`. Raises SettingsError."""
+    try:
+        return requirements_of(settings.preload)
+    except ValueError as error:
+        raise SettingsError(f"setting 'preload': {error}") from None
 
 
 def _check_roots(settings: Settings) -> None:

@@ -4,6 +4,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,13 +13,24 @@ from stoker.runtimes.records import RuntimeInstallError
 PIP_TIMEOUT_S = 900.0
 
 
-def install_wheels(pythons: Sequence[str], release: str, requirements: Sequence[str], directory: Path) -> None:
+def install_wheels(
+    pythons: Sequence[str],
+    release: str,
+    requirements: Sequence[str],
+    directory: Path,
+    constraints: Sequence[str] = (),
+) -> None:
     """Install `requirements` into `directory` for Python `release` ("3.12"), which need not be the one that runs pip.
 
-    Only wheels: a source package would be built for the wrong interpreter. Raises RuntimeInstallError.
+    Only wheels: a source package would be built for the wrong interpreter. `constraints` say which versions of what
+    else comes along. Raises RuntimeInstallError.
     """
     target = [f"--python-version={release}", "--implementation=cp", f"--abi=cp{release.replace('.', '')}"]
-    _run(pythons, ["install", "--no-compile", f"--target={directory}", *target, *_platforms(), *requirements])
+    with tempfile.NamedTemporaryFile("w", prefix="constraints-", suffix=".txt") as file:
+        file.write("\n".join(constraints))
+        file.flush()
+        how = ["--no-compile", f"--target={directory}", f"--constraint={file.name}", *target, *_platforms()]
+        _run(pythons, ["install", *how, *requirements])
 
 
 def download_wheel(pythons: Sequence[str], requirement: str, directory: Path) -> Path:

@@ -26,6 +26,21 @@ class Cover:
 
 
 @dataclass(frozen=True, slots=True)
+class Preload:
+    """Modules that a zygote imports before there is a function, for functions that have the same files.
+
+    `tree`, on this host, holds the files; they are seen at `place`, where the function has them, while `modules` are
+    imported in their order. `cores` are as many as the function sees. `label` says what it is.
+    """
+
+    label: str
+    modules: tuple[str, ...]
+    tree: Path
+    place: str
+    cores: int
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeBuild:
     """Where a runtime's parts lie on this host and how it is started in a sandbox.
 
@@ -40,7 +55,7 @@ class RuntimeBuild:
     with mount points in it (`roots/tree.py`); nothing else then comes from the host. Of a container image
     (`language` "image") `version` is empty. `starts_itself`: `command` is the root's own bootstrap, which knows its
     flags and the wrapper. `lent` are further paths of the host that the interpreter needs at the same place inside.
-    With a `cover` it can be started ahead.
+    With a `cover` it can be started ahead. `preload` is for one function's zygote, which others may share.
     """
 
     name: str
@@ -61,6 +76,14 @@ class RuntimeBuild:
     starts_itself: bool = False
     lent: tuple[Path, ...] = ()
     cover: Cover | None = None
+    preload: Preload | None = None
+
+    @property
+    def launcher_name(self) -> str:
+        """What its launcher is told from others by."""
+        if self.preload is None:
+            return self.name
+        return f"{self.name} with {self.preload.label} at {self.preload.place} on {self.preload.cores} cores"
 
     @property
     def is_image(self) -> bool:

@@ -78,9 +78,6 @@ class Blanks:
                 blank.kill()
             self._refill(kind)
 
-    def waiting(self, runtime: str) -> set[NamespaceSandbox]:
-        return {blank for kind, blanks in self._blanks.items() if kind.runtime == runtime for blank in blanks}
-
     async def refilled(self) -> None:
         """When all is there that should be."""
         await asyncio.gather(*self._refilling.values(), return_exceptions=True)

@@ -60,6 +60,8 @@ class NamespaceSandbox:
         self.aws_endpoint: socket.socket | None = None
         self.steps: list[Step] = []
         self.launcher: LauncherProcess | None = None
+        # Whether it is made, or waits, without anybody to wait for it.
+        self.is_ahead = False
         # Files that are hidden until it is complete.
         self.covered: list[str] = []
         self._group = group

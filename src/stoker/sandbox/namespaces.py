@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from stoker.limits import Limits
+from stoker.runtimes.python.zygote import CLIENT, LIBRARIES
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox import cgroup_hierarchies as hierarchies
 from stoker.sandbox.ahead import NONE_AHEAD, AheadLimits, Interpreter
 from stoker.sandbox.blanks import Blanks, Kind
 from stoker.sandbox.cgroup import Cgroup
 from stoker.sandbox.file_systems import Directories, OpenedDirectories
-from stoker.sandbox.image_launchers import ImageLaunchers
 from stoker.sandbox.launcher_process import LauncherProcess
 from stoker.sandbox.namespace_sandbox import (
     AWS_ENDPOINT_PORT,
@@ -33,8 +33,10 @@ from stoker.sandbox.namespace_sandbox import (
 from stoker.sandbox.network.networks import Networks
 from stoker.sandbox.network.records import ISOLATED, Lease, Network
 from stoker.sandbox.network.resolvers import resolv_conf
+from stoker.sandbox.passing_launchers import PassingLaunchers
+from stoker.sandbox.preloaded import PreloadedLaunchers
 from stoker.sandbox.processors import Processors, Share
-from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, root_recipe
+from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, preload_order, root_recipe
 from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec, Step
 
 log = logging.getLogger("stoker.sandbox")
@@ -46,9 +48,6 @@ UIDS_PER_NODE = 65536
 HOSTNAME = "169.254.100.1"
 MB = 1024 * 1024
 NODES_MAX = 4000
-
-_CLIENT = ["awslambdaric", "awslambdaric.bootstrap", "awslambdaric.__main__", "http.client", "json", "decimal"]
-_LIBRARIES = ["boto3", "botocore.session", "botocore.client", "boto3.session", "urllib3", "s3transfer"]
 
 
 class NamespaceSandboxes:
@@ -91,7 +90,8 @@ class NamespaceSandboxes:
         self._numbers = itertools.count(1)
         self._free_slots: list[int] = []
         self._slots_used = 0
-        self._image_launchers = ImageLaunchers(self._end_if_unused)
+        self._passing = PassingLaunchers(self._end_if_unused)
+        self._preloaded = PreloadedLaunchers(lambda build: self._launcher(build, fork=True), ahead.has_room)
 
     async def __aenter__(self) -> "NamespaceSandboxes":
         self._mountpoint.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,8 @@ class NamespaceSandboxes:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._image_launchers.close()
+        await self._passing.close()
+        await self._preloaded.close()
         await self._blanks.close()
         for sandbox in list(self._sandboxes):
             sandbox.kill()
@@ -122,21 +123,25 @@ class NamespaceSandboxes:
         self, build: RuntimeBuild, *, fork: bool, network: Network = ISOLATED, ahead: Interpreter | None = None
     ) -> None:
         """Start the runtime's launcher, and make the first sandboxes ahead."""
-        if not self._image_launchers.may_prepare(build):
+        if not self._passing.may_prepare(build):
             return
-        self._image_launchers.used(build)
+        self._passing.used(build)
+        build = await self._preloaded.prepare(build)
         await self._launcher(build, fork)
-        self._blanks.refill(Kind(build.name, fork, network, build, ahead))
+        self._blanks.refill(Kind(build.launcher_name, fork, network, build, ahead))
 
     def give_way(self) -> None:
         """End what holds memory and is nobody's: somebody needs it."""
         self._blanks.give_way()
+        self._passing.give_way()
 
     async def make(self, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> NamespaceSandbox:
         interpreter = Interpreter(first.ahead, spec.memory_mb) if first.ahead else None
-        kind = Kind(spec.build.name, first.fork, spec.network, spec.build, interpreter)
-        self._image_launchers.used(spec.build)
+        build = self._preloaded.usable(spec.build)
+        kind = Kind(build.launcher_name, first.fork, spec.network, build, interpreter)
+        self._passing.used(build)
         sandbox = self._blanks.take(kind) or await self._blank(replace(kind, ahead=None))
+        sandbox.is_ahead = False
         try:
             async with asyncio.timeout(MAKE_LIMIT_S):
                 opened = await self._opened(spec, sandbox.slot)
@@ -154,18 +159,18 @@ class NamespaceSandboxes:
 
     # Blanks: sandboxes made ahead, up to the point where the function's own directories and limits come in.
 
-    async def _blank(self, kind: Kind) -> NamespaceSandbox:
+    async def _blank(self, kind: Kind, *, is_ahead: bool = False) -> NamespaceSandbox:
         """A new one. It takes tens of milliseconds where control groups v1 are: the kernel waits for all processors
         when a process joins a group (decision 0020)."""
         try:
-            sandbox = await self._made_blank(await self._launcher(kind.build, kind.fork), kind.network)
+            sandbox = await self._made_blank(await self._launcher(kind.build, kind.fork), kind.network, is_ahead)
         except OSError as error:
             raise _as_sandbox_error(error) from error
         return sandbox
 
     async def _waiting_blank(self, kind: Kind) -> NamespaceSandbox:
         """One that nobody waits for, with an interpreter in it if there can be one."""
-        sandbox = await self._blank(kind)
+        sandbox = await self._blank(kind, is_ahead=True)
         if kind.ahead is not None:
             await self._start_ahead(sandbox, self._interpreter_order(sandbox, kind.build, kind.ahead))
         elif kind.fork:
@@ -193,7 +198,7 @@ class NamespaceSandboxes:
             await self._discard(sandbox)
             raise _as_sandbox_error(error) from error
 
-    async def _made_blank(self, launcher: LauncherProcess, network: Network) -> NamespaceSandbox:
+    async def _made_blank(self, launcher: LauncherProcess, network: Network, is_ahead: bool) -> NamespaceSandbox:
         lease = await self._lease(network)
         slot = self._take_slot()
         name = f"{slot}-{next(self._numbers)}"
@@ -202,6 +207,7 @@ class NamespaceSandboxes:
         output, writer = _pipe()
         writers = [writer]
         sandbox = self._sandbox_class(name, slot, group, ours, output, self._release)
+        sandbox.is_ahead = is_ahead
         self._sandboxes.add(sandbox)
         if lease is not None:
             self._lease_numbers[name] = lease.number
@@ -254,7 +260,7 @@ class NamespaceSandboxes:
             number = self._lease_numbers.pop(sandbox.name, None)
             if number is not None and self._networks is not None:
                 self._networks.release(number)
-            self._image_launchers.released(sandbox.launcher)
+            self._passing.released(sandbox.launcher)
 
     def _network_ended(self) -> None:
         """A new program would give their addresses to others."""
@@ -318,12 +324,12 @@ class NamespaceSandboxes:
         }
 
     async def _launcher(self, build: RuntimeBuild, fork: bool) -> LauncherProcess:
-        key = (build.name, fork)
+        key = (build.launcher_name, fork)
         former = self._launchers.get(key)
         if former is not None and not _has_ended(former):
             return await asyncio.shield(former)
         task = asyncio.get_running_loop().create_task(
-            self._start_launcher(build, fork, former), name=f"launcher of {build.name}"
+            self._start_launcher(build, fork, former), name=f"launcher of {build.launcher_name}"
         )
         self._launchers[key] = task
         return await asyncio.shield(task)
@@ -338,12 +344,12 @@ class NamespaceSandboxes:
             zygote = {
                 "interpreter": build.interpreter,
                 "environment": {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API},
-                "preload": {"client": _CLIENT, "libraries": _LIBRARIES},
+                "imports": {"client": CLIENT, "libraries": LIBRARIES, "preloaded": preload_order(build)},
             }
         launcher = await LauncherProcess.start(
             {"root": self._recipe(build), "is_privileged": self._is_privileged, "zygote": zygote}, self._launcher_ended
         )
-        self._image_launchers.started(build, launcher)
+        self._passing.started(build, launcher)
         return launcher
 
     def _recipe(self, build: RuntimeBuild) -> dict[str, Any]:
@@ -353,16 +359,18 @@ class NamespaceSandboxes:
         return recipe
 
     async def _end_if_unused(self, build: RuntimeBuild) -> None:
-        """End an image's launcher if nothing runs in it but sandboxes that wait."""
-        waiting = self._blanks.waiting(build.name)
-        task = self._launchers.get((build.name, False))
+        """End a launcher that is not a runtime's own if nothing runs in it but sandboxes that nobody waits for."""
+        name = build.launcher_name
+        # Nothing is preloaded but by a fork; and no fork has an image in it.
+        key = name, build.preload is not None
+        task = self._launchers.get(key)
         if task is None or not task.done() or task.cancelled() or task.exception() is not None:
             return
         launcher = task.result()
-        if any(sandbox.launcher is launcher for sandbox in self._sandboxes - waiting):
+        if any(sandbox.launcher is launcher and not sandbox.is_ahead for sandbox in self._sandboxes):
             return
-        del self._launchers[build.name, False]
-        await self._blanks.drop(build.name)
+        del self._launchers[key]
+        await self._blanks.drop(name)
         await launcher.close()
 
     def _launcher_ended(self, launcher: LauncherProcess) -> None:

@@ -16,6 +16,8 @@ HIDDEN = "/run/stoker"
 PRIVATE = f"{HIDDEN}/private"
 CODE = f"{PRIVATE}/code"
 LAUNCHER = f"{HIDDEN}/launcher"
+# The files of what a zygote preloads, which it takes away itself (`launcher/preload.py`).
+PRELOAD = f"{HIDDEN}/preload"
 # What sandboxes with a way out get as /etc/resolv.conf; that of the others is empty.
 RESOLV_CONF = f"{HIDDEN}/resolv.conf"
 
@@ -101,6 +103,13 @@ def hidden_places(build: RuntimeBuild) -> list[str]:
     return [CODE, LAUNCHER] if build.cover is None else [CODE, LAUNCHER, COVER]
 
 
+def preload_order(build: RuntimeBuild) -> dict[str, Any] | None:
+    """What the launcher of `build` is told to preload; None for nothing."""
+    if (preload := build.preload) is None:
+        return None
+    return {"modules": preload.modules, "place": preload.place, "cores": preload.cores}
+
+
 def _ours(code: Path) -> list[list[str]]:
     return [
         ["private", PRIVATE],
@@ -133,6 +142,8 @@ def _runtime(build: RuntimeBuild) -> list[list[str]]:
         steps.append(["bind", str(build.runtime_dir), "/var/runtime"])
     if build.cover is not None:
         steps.append(["bind", str(build.cover.directory), COVER])
+    if build.preload is not None:
+        steps.append(["bind", str(build.preload.tree), PRELOAD])
     steps += [["bind", str(path), str(path)] for path in build.lent if not _is_lent_anyway(path)]
     return steps
 

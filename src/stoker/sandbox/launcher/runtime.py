@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from . import preload
 from . import syscalls as sc
 
 TELEMETRY_DESCRIPTOR = 62  # as on AWS
@@ -30,8 +31,13 @@ class Zygote:
     to copy: 3 microseconds and 4 KB a page. So what can be known beforehand is, and nothing big is iterated or freed.
     """
 
-    def __init__(self, client: list[str], libraries: list[str]) -> None:
-        """Module names to import: the runtime client's, which stay, and libraries', which a package may override."""
+    def __init__(
+        self, client: list[str], libraries: list[str], preloaded: dict[str, Any] | None, *, is_privileged: bool
+    ) -> None:
+        """Module names to import: the runtime client's, which stay, and libraries', which a package may override.
+
+        `preloaded` is {"modules", "place", "cores"} for functions that have these modules themselves. Raises OSError.
+        """
         gc.disable()
         # Hooks of libraries (random draws a new state, logging makes new locks) are for those who run the libraries,
         # and not for the first process of a sandbox, which is forked before.
@@ -40,11 +46,14 @@ class Zygote:
         for name in client:
             __import__(name)
         before = set(sys.modules)
-        for name in libraries:
-            try:
-                __import__(name)
-            except ImportError:  # it would only have saved time
-                continue
+        with contextlib.nullcontext() if preloaded is None else preload.shown(preloaded, is_privileged):
+            if preloaded is not None:
+                preload.load(preloaded["modules"])
+            for name in libraries:
+                try:
+                    __import__(name)
+                except ImportError:  # it would only have saved time
+                    continue
         self._libraries = {
             name
             for name, module in sys.modules.items()
@@ -68,6 +77,7 @@ class Zygote:
             return
         self._is_ready = True
         self._run_hooks()
+        preload.draw_anew()
         sys.path[:] = self._path
         # Not the function's business.
         for name in self._launcher:

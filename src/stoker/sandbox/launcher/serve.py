@@ -55,7 +55,12 @@ def serve_as_zygote(arguments: list[str]) -> None:
     order = json.loads(os.pread(carried, os.fstat(carried).st_size, 0))
     os.close(carried)
     sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
-    serve(node, order, runtime.Zygote(**order["zygote"]["preload"]))
+    try:
+        zygote = runtime.Zygote(**order["zygote"]["imports"], is_privileged=order["is_privileged"])
+    except OSError as error:
+        send(node, {"error": {"step": str(error.strerror), "errno": error.errno}})
+        sys.exit(1)
+    serve(node, order, zygote)
 
 
 def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | None) -> None:
