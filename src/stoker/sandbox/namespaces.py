@@ -35,15 +35,20 @@ from stoker.sandbox.network.records import ISOLATED, Lease, Network
 from stoker.sandbox.network.resolvers import resolv_conf
 from stoker.sandbox.processors import Processors, Share
 from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, root_recipe
-from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec, Step
+from stoker.sandbox.sandbox import OnExit, ProcessSpec, Sandbox, SandboxError, SandboxSpec, Step
 
 log = logging.getLogger("stoker.sandbox")
 
 MAKE_LIMIT_S = 20.0
+# Beyond the launcher's own limit, which ends what does not answer; those that wait for their turn included.
+FORK_LIMIT_S = 15.0
+# What a snapshot may use while it is forked, whatever its function has.
+FORK_VCPUS = 1.0
 # Above what systemd hands out to containers, below 2^31 (systemd, UIDS-GIDS): no user of the host has these.
 UID_FIRST = 0x70000000
 UIDS_PER_NODE = 65536
 HOSTNAME = "169.254.100.1"
+PORTS = [RUNTIME_API_PORT, AWS_ENDPOINT_PORT]
 MB = 1024 * 1024
 NODES_MAX = 4000
 
@@ -140,6 +145,8 @@ class NamespaceSandboxes:
         try:
             async with asyncio.timeout(MAKE_LIMIT_S):
                 opened = await self._opened(spec, sandbox.slot)
+                if first.is_snapshot:
+                    sandbox.holds_snapshot()
                 try:
                     order = self._order(spec, first, sandbox) | {"file_systems": opened.orders}
                     kept = await sandbox.complete(order, spec, on_exit, opened.descriptors)
@@ -151,6 +158,69 @@ class NamespaceSandboxes:
             raise _as_sandbox_error(error) from error
         self._blanks.refill(kind)
         return sandbox
+
+    # Snapshots (decision 0044)
+
+    @property
+    def can_fork(self) -> bool:
+        """Whether an initialised function can be forked here (`launcher/snapshot.py`)."""
+        return self.isolation == "namespaces" and self._is_privileged and os.uname().machine == "x86_64"
+
+    def held(self, snapshot: Sandbox) -> "asyncio.Future[str]":
+        assert isinstance(snapshot, NamespaceSandbox)
+        assert snapshot.snapshot is not None
+        return snapshot.snapshot.held
+
+    async def fork(self, snapshot: Sandbox, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> NamespaceSandbox:
+        """Not made ahead: what takes long, joining control groups, needs the process."""
+        assert isinstance(snapshot, NamespaceSandbox)
+        assert snapshot.snapshot is not None
+        sandbox, output, theirs = self._new_sandbox()
+        try:
+            try:
+                sandbox.copies(snapshot, spec, on_exit)
+                async with asyncio.timeout(FORK_LIMIT_S), snapshot.snapshot.turn:
+                    snapshot.set_cpu(FORK_VCPUS)
+                    await self._forked(sandbox, snapshot, spec, first, [theirs.fileno(), output])
+                    snapshot.set_cpu(0)
+            finally:
+                theirs.close()
+                os.close(output)
+        except BaseException as error:
+            await self._discard(sandbox)
+            raise _as_sandbox_error(error) from error
+        return sandbox
+
+    async def _forked(
+        self,
+        sandbox: NamespaceSandbox,
+        original: NamespaceSandbox,
+        spec: SandboxSpec,
+        first: ProcessSpec,
+        ends: list[int],
+    ) -> None:
+        assert original.snapshot is not None
+        if original.launcher is None or not original.is_alive:
+            raise SandboxError("the snapshot has ended")
+        channel, (first_pid, first_pidfd) = original.snapshot.reached(), original.first
+        groups, is_v2 = sandbox.group.attach_descriptors()
+        order = self._common_order(sandbox, spec.memory_mb) | {
+            "id": sandbox.name,
+            "fork": original.snapshot.pid,
+            "first": first_pid,
+            "start": {"name": first.name},
+            "cgroup_v2": is_v2,
+            "ports": PORTS,
+            "tmp_bytes": spec.tmp_mb * MB,
+        }
+        try:
+            descriptors = [*ends, channel.fileno(), first_pidfd, *groups]
+            pid, pidfd = await original.launcher.make(order, descriptors)
+        finally:
+            for descriptor in groups:
+                os.close(descriptor)
+        sandbox.attach(pid, pidfd, original.launcher)
+        await sandbox.wait_copied()
 
     # Blanks: sandboxes made ahead, up to the point where the function's own directories and limits come in.
 
@@ -184,22 +254,15 @@ class NamespaceSandboxes:
 
     async def _made_blank(self, launcher: LauncherProcess, network: Network) -> NamespaceSandbox:
         lease = await self._lease(network)
-        slot = self._take_slot()
-        name = f"{slot}-{next(self._numbers)}"
-        group = self._group(name)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        output, writer = _pipe()
-        writers = [writer]
-        sandbox = self._sandbox_class(name, slot, group, ours, output, self._release)
-        self._sandboxes.add(sandbox)
+        sandbox, writer, theirs = self._new_sandbox()
+        writers, name, group = [writer], sandbox.name, sandbox.group
         if lease is not None:
             self._lease_numbers[name] = lease.number
         try:
             try:
                 attach, is_v2 = group.attach_descriptors()
                 writers += attach
-                ports = [RUNTIME_API_PORT, AWS_ENDPOINT_PORT]
-                order = {"id": name, "cgroup_v2": is_v2, "hostname": HOSTNAME, "ports": ports}
+                order = {"id": name, "cgroup_v2": is_v2, "hostname": HOSTNAME, "ports": PORTS}
                 order["has_network"] = not network.is_isolated
                 order["is_part"] = self._processors.are_shown_in_part
                 if lease is not None:
@@ -218,6 +281,17 @@ class NamespaceSandboxes:
             await self._discard(sandbox)
             raise _as_sandbox_error(error) from error
         return sandbox
+
+    def _new_sandbox(self) -> tuple[NamespaceSandbox, int, socket.socket]:
+        """One without processes; its end of the pipe for output, and of the connection with its first process."""
+        slot = self._take_slot()
+        name = f"{slot}-{next(self._numbers)}"
+        group = self._group(name)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output, writer = _pipe()
+        sandbox = self._sandbox_class(name, slot, group, ours, output, self._release)
+        self._sandboxes.add(sandbox)
+        return sandbox, writer, theirs
 
     def _group(self, name: str) -> Cgroup:
         return Cgroup(self._hierarchies, name, self._limits.processes_max)
@@ -282,6 +356,7 @@ class NamespaceSandboxes:
             "hidden": sandbox.covered + hidden_places(spec.build) + self._directories.hidden,
             "tmp_bytes": spec.tmp_mb * MB,
             "keeper_uid": None,
+            "is_snapshot": first.is_snapshot,
             "start": order_to_start(first),
         }
 

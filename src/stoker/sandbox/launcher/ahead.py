@@ -110,7 +110,7 @@ def _become_interpreter(start: dict[str, Any], output: int, channel: socket.sock
     runtime.run(start, output, None, channel.fileno())
 
 
-def install_filter() -> int:
+def install_filter(*, forks_apart: bool = False) -> int:
     """For this process and all that it starts; the answer is what `seccomp.install` gives."""
     sc.prctl(sc.PR_SET_NO_NEW_PRIVS, 1)
-    return seccomp.install()
+    return seccomp.install(forks_apart=forks_apart)

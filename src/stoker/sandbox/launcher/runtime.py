@@ -16,7 +16,8 @@ from typing import Any
 from . import syscalls as sc
 
 TELEMETRY_DESCRIPTOR = 62  # as on AWS
-# Where an interpreter that is started ahead hears of its function; closed then.
+# Where an interpreter that is started ahead hears of its function (closed then), and an initialised function that it is
+# to be forked (`held.py`).
 CHANNEL_DESCRIPTOR = 63
 
 # Directories where a package or a layer may have libraries of its own.
@@ -116,8 +117,8 @@ class Zygote:
 
 
 def run(order: dict[str, Any], output: int, zygote: Zygote | None, channel: int | None = None) -> None:
-    """Never returns. `output` becomes standard output, standard error and the framed log, `channel` what `ahead.py` is
-    about.
+    """Never returns. `output` becomes standard output, standard error and the framed log, `channel` what `ahead.py` or
+    `held.py` is about.
 
     `order`: {"name", "argv", "environment", "directory", "handler", "fork": bool}. Without `argv` there is nothing to
     become.
