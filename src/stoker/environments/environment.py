@@ -46,7 +46,17 @@ from stoker.runtime_api.exchange import (
 from stoker.runtime_api.extensions import ShutdownReason
 from stoker.runtime_api.metadata import Metadata, availability_zone_id
 from stoker.runtime_api.server import RuntimeApi
-from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, Forks, ProcessSpec, Sandbox, SandboxError, SandboxMaker
+from stoker.sandbox.sandbox import (
+    RUNTIME,
+    SANDBOX,
+    SNAPSHOT_VCPUS,
+    Exit,
+    Forks,
+    ProcessSpec,
+    Sandbox,
+    SandboxError,
+    SandboxMaker,
+)
 from stoker.traces.daemon import TraceDaemon
 from stoker.traces.invocation_trace import sampled_trace
 from stoker.traces.records import InvocationTrace
@@ -100,8 +110,8 @@ class Environment:
     ) -> None:
         """`on_gone` is called when the sandbox has ended, or the runtime in it, whoever ended it.
 
-        `add_door` answers at the sandbox's AWS endpoint; without it nobody does. `forks` is the maker where it can fork;
-        with an `original` this is a copy of it, which needs no init.
+        `add_door` answers at the sandbox's AWS endpoint; without it nobody does. `forks` is the maker where it can
+        fork; with an `original` this is a copy of it, which needs no init.
         """
         self.plan = plan
         self.version = plan.version
@@ -190,7 +200,7 @@ class Environment:
         self.init_failure = failure
         if failure is None:
             self._needs_init = False
-            self._set_cpu(self._vcpus)
+            self._set_cpu(SNAPSHOT_VCPUS if self.is_snapshot else self._vcpus)
         else:
             await self._reset()
 
@@ -415,8 +425,7 @@ class Environment:
         if reason := told.result():
             log.warning("%s is initialised for each environment anew: %s", self.version.version_arn, reason)
         else:
-            self.is_snapshot = True
-            self._exchange.hold()
+            self.is_snapshot = self._exchange.hold()
 
     async def _restore(self) -> None:
         """Of a runtime that waits for it. Raises SnapStartException, SnapStartTimeoutException."""

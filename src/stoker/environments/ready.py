@@ -11,8 +11,8 @@ import logging
 from stoker.environments.demand import Demand
 from stoker.environments.environment import Environment
 from stoker.environments.group import Group
-from stoker.environments.outcomes import FailedInit
 from stoker.environments.maker import OnGone
+from stoker.environments.outcomes import FailedInit
 from stoker.environments.pool import EnvironmentPool
 from stoker.errors import TooManyRequestsException
 from stoker.functions.records import FunctionVersion
@@ -59,6 +59,7 @@ class ReadyEnvironments(Group):
         self._snapshot: Environment | None = None
         self._snapshot_turn = asyncio.Lock()
         self._failed_copies = 0
+        self._failed_snapshot: Environment | None = None
         pool.keep(self)
 
     @property
@@ -199,9 +200,11 @@ class ReadyEnvironments(Group):
         return True
 
     def _not_copied(self, original: Environment, error: SandboxError) -> None:
-        if original is self._snapshot:  # those that fail together count once
+        log.warning("no copy of the snapshot of %s: %s", self.version.version_arn, error)
+        if original is not self._failed_snapshot:  # those that fail together count once
+            self._failed_snapshot = original
             self._failed_copies += 1
-            log.warning("no copy of the snapshot of %s: %s", self.version.version_arn, error)
+        if original is self._snapshot:
             self._forget_snapshot()
 
     def _forget_snapshot(self) -> None:

@@ -35,12 +35,20 @@ from stoker.sandbox.network.records import ISOLATED, Lease, Network
 from stoker.sandbox.network.resolvers import resolv_conf
 from stoker.sandbox.processors import Processors, Share
 from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, root_recipe
-from stoker.sandbox.sandbox import OnExit, ProcessSpec, Sandbox, SandboxError, SandboxSpec, Step
+from stoker.sandbox.sandbox import (
+    SNAPSHOT_VCPUS,
+    OnExit,
+    ProcessSpec,
+    Sandbox,
+    SandboxError,
+    SandboxSpec,
+    Step,
+)
 
 log = logging.getLogger("stoker.sandbox")
 
 MAKE_LIMIT_S = 20.0
-# Beyond the launcher's own limit, which ends what does not answer; those that wait for their turn included.
+# Beyond the launcher's own limit, which ends what does not answer.
 FORK_LIMIT_S = 15.0
 # What a snapshot may use while it is forked, whatever its function has.
 FORK_VCPUS = 1.0
@@ -179,13 +187,13 @@ class NamespaceSandboxes:
         try:
             try:
                 sandbox.copies(snapshot, spec, on_exit)
-                async with asyncio.timeout(FORK_LIMIT_S), snapshot.snapshot.turn:
-                    snapshot.set_cpu(FORK_VCPUS)
+                async with snapshot.snapshot.turn:
                     await self._forked(sandbox, snapshot, spec, first, [theirs.fileno(), output])
-                    snapshot.set_cpu(0)
             finally:
                 theirs.close()
                 os.close(output)
+            async with asyncio.timeout(FORK_LIMIT_S):
+                await sandbox.wait_copied()
         except BaseException as error:
             await self._discard(sandbox)
             raise _as_sandbox_error(error) from error
@@ -213,14 +221,16 @@ class NamespaceSandboxes:
             "ports": PORTS,
             "tmp_bytes": spec.tmp_mb * MB,
         }
+        original.set_cpu(FORK_VCPUS)
         try:
             descriptors = [*ends, channel.fileno(), first_pidfd, *groups]
-            pid, pidfd = await original.launcher.make(order, descriptors)
+            async with asyncio.timeout(FORK_LIMIT_S):
+                pid, pidfd = await original.launcher.make(order, descriptors)
         finally:
+            original.set_cpu(SNAPSHOT_VCPUS)
             for descriptor in groups:
                 os.close(descriptor)
         sandbox.attach(pid, pidfd, original.launcher)
-        await sandbox.wait_copied()
 
     # Blanks: sandboxes made ahead, up to the point where the function's own directories and limits come in.
 

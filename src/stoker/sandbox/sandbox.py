@@ -17,6 +17,8 @@ from stoker.sandbox.network.records import ISOLATED, Network
 
 RUNTIME = "runtime"
 SANDBOX = "sandbox"
+# What a sandbox that is held to be forked may use of a processor meanwhile: it has nothing to do.
+SNAPSHOT_VCPUS = 0.05
 
 
 class SandboxError(Exception):

@@ -69,14 +69,14 @@ class Snapshot:
         told = b""
         with contextlib.suppress(OSError):
             told = channel.recv(TOLD_BYTES_MAX)
-        reason = told.removeprefix(b"!").decode(errors="replace") or "its runtime has ended"
+        if not told:  # it has ended
+            self.close()
+            return
+        reason = told.decode(errors="replace")
         if told == HELD:
             self.pid, reason = _only_child(first)
         if reason:
             self._close_channel()
-        self._tell(reason)
-
-    def _tell(self, reason: str) -> None:
         if not self.held.done():
             self.held.set_result(reason)
 

@@ -7,35 +7,35 @@ from being forked is found here and told; then it goes on, as the one environmen
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
-import signal
 import socket
 import sys
 from typing import Any
 
-from . import reopened, reseeded
+from . import copied, limits, reopened
 from . import syscalls as sc
-from .messages import close_all, receive, send
-from .processes import Processes
-from .runtime import CHANNEL_DESCRIPTOR, TELEMETRY_DESCRIPTOR
+from .messages import close_all, receive
+from .runtime import CHANNEL_DESCRIPTOR, TELEMETRY_DESCRIPTOR, Zygote
 
+HELD = b"held"
 REASON_BYTES_MAX = 400
 
 
 def channel() -> tuple[list[int], list[int]]:
-    """The function's end and the node's. What is sent first, once, is why the function cannot be forked, or nothing."""
+    """The function's end and the node's. What is sent first, once, is HELD, or why the function cannot be forked."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     return [ours.detach()], [theirs.detach()]
 
 
-def install() -> None:
-    """Let AWS's client, which this interpreter has imported, be held where it would be restored."""
+def install(zygote: Zygote) -> None:
+    """Let AWS's client, which `zygote` has imported, be held where it would be restored."""
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 
     restore_next = LambdaRuntimeClient.restore_next
-    hold = _Hold()
+    hooks = copied.Hooks()
+    zygote.change_hooks(hooks.unless_silent)
+    hold = _Hold(hooks)
 
     def held_restore_next(client: Any) -> None:
         hold()
@@ -47,7 +47,8 @@ def install() -> None:
 class _Hold:
     """Called once; returns in the forks, or at once where there can be none."""
 
-    def __init__(self) -> None:
+    def __init__(self, hooks: copied.Hooks) -> None:
+        self._hooks = hooks
         self._is_over = False
 
     def __call__(self) -> None:
@@ -55,123 +56,60 @@ class _Hold:
             return
         self._is_over = True
         with socket.socket(fileno=CHANNEL_DESCRIPTOR) as channel:
-            reason, files = _look()
-            channel.send(b"!" + reason.encode(errors="replace")[:REASON_BYTES_MAX] if reason else b"held")
+            sc.fork_in_vain()
+            files = reopened.Files({0, 1, 2, TELEMETRY_DESCRIPTOR, CHANNEL_DESCRIPTOR})
+            reason = _others() or files.reason
+            channel.send(reason.encode(errors="replace")[:REASON_BYTES_MAX] or HELD)
             if not reason:
                 self._forked(channel, files)
 
     def _forked(self, channel: socket.socket, files: reopened.Files) -> None:
         """Returns in the forks' runtimes only."""
+        # What exists now is shared by all forks: never let a collection touch (and so copy) it.
+        gc.collect()
+        gc.freeze()
         snapshot = os.getpid()
+        self._hooks.are_silent = True
         while True:
             order, descriptors = receive(channel)
             if order is None:
                 os._exit(0)
-            pid = -1
-            with contextlib.suppress(OSError):
-                pid = sc.fork_apart()
-            if pid == 0:
+            if _fork() == 0:
                 channel.close()
                 control, output = descriptors
-                _First(order, control, output, files, snapshot).run()
+                copied.First(order["name"], control, output, files, snapshot, self._hooks).run()
                 return
             close_all(descriptors)
 
 
-def _look() -> tuple[str, reopened.Files]:
-    """Why this process cannot be forked, "" if it can; and what of its files a fork has to open for itself."""
-    sc.fork_in_vain()
-    files = reopened.Files({0, 1, 2, TELEMETRY_DESCRIPTOR, CHANNEL_DESCRIPTOR})
-    return _others() or files.reason, files
+def _fork() -> int:
+    """0 in the fork, -1 if it could not be. Somebody waits for it (`snapshot.py`), and makes it a sandbox."""
+    # What this process may have becomes the bound of the new user namespace, for all forks together.
+    most = limits.set_processes_softly(limits.ENDLESS)
+    try:
+        pid = sc.fork_apart()
+    except OSError:
+        pid = -1
+    if pid == 0:
+        limits.set_processes(most)
+    else:
+        limits.set_processes_softly(most)
+    return pid
 
 
 def _others() -> str:
-    threads = os.listdir("/proc/self/task")
+    """What is alive beside this thread, or is shared with whatever is; "" if nothing."""
+    threads = os.listdir("/proc/self/task")  # noqa: PTH208
     if len(threads) > 1:
         threading = sys.modules.get("threading")
         names = [thread.name for thread in threading.enumerate()[1:]] if threading is not None else []
-        return f"{len(threads) - 1} threads are alive at the end of init ({', '.join(names) or 'not Python threads'})"
-    with open(f"/proc/self/task/{threads[0]}/children") as file:
-        children = file.read().split()
-    if children:
-        return "a process that init started is alive"
-    with open("/proc/self/maps") as file:
+        return f"{len(threads) - 1} threads are alive at the end of init ({', '.join(names) or 'none of Python'})"
+    with open(f"/proc/self/task/{threads[0]}/children") as file:  # noqa: PTH123
+        if file.read():
+            return "a process that init started is there at its end"
+    with open("/proc/self/maps") as file:  # noqa: PTH123
         for line in file:
             rights = line.split(" ", 2)[1]
             if rights[1] == "w" and rights[3] == "s":
-                return "init made memory that processes share, which its copies would share, too"
+                return "init made memory that is shared with whatever is forked"
     return ""
-
-
-class _Runtime(BaseException):
-    """Leads out of process 1's loop, in the process that becomes the runtime."""
-
-
-class _First(Processes):
-    """Process 1 of a fork's sandbox: of the function's memory it uses this object, and what that needs."""
-
-    def __init__(self, order: dict[str, Any], control: int, output: int, files: reopened.Files, snapshot: int) -> None:
-        """`snapshot` is the process id of what was forked, in its sandbox."""
-        self._order = order
-        self._snapshot = snapshot
-        self._files = files
-        super().__init__(socket.socket(fileno=control), output)
-
-    def run(self) -> None:
-        """Returns in the runtime only."""
-        # The function's own handlers, and what its garbage wants done, are for the runtime alone.
-        handlers = {number: signal.getsignal(number) for number in range(1, signal.NSIG)}
-        handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
-        collects = gc.isenabled()
-        gc.disable()
-        try:
-            for number in handlers:
-                signal.signal(number, signal.SIG_DFL)
-            _set_first_to_die("0")
-            sc.prctl(sc.PR_SET_DUMPABLE, 0)
-            for descriptor in (1, 2, TELEMETRY_DESCRIPTOR):
-                os.dup2(self._output, descriptor)
-            self.serve(self._order)
-            os._exit(0)
-        except _Runtime:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        except BaseException:
-            import traceback; traceback.print_exc()  # DEBUG
-            os._exit(1)
-        if collects:
-            gc.enable()
-
-    def _start(self, order: dict[str, Any], outputs: list[int]) -> None:
-        if order is not self._order:  # a fork is not started again
-            return
-        # OpenSSL, for one, takes a process of the same number for the same process.
-        pid = self._snapshot
-        while pid == self._snapshot:
-            pid = os.fork()
-            if pid == 0 and os.getpid() == self._snapshot:
-                os._exit(0)
-            if pid == 0:
-                self._become_runtime(order, self._output)
-            self._names[pid] = order["name"]
-        self._names.pop(self._snapshot, None)
-        send(self._control, {"event": "ready", "steps": [], "is_snapshot": False})
-        self._files.close_all_but(self._keep)
-
-    def _become_runtime(self, order: dict[str, Any], output: int) -> None:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for descriptor in (*self._keep, output):
-            os.close(descriptor)
-        self._control.detach()
-        os.setsid()
-        sc.prctl(sc.PR_SET_DUMPABLE, 1)
-        _set_first_to_die("500")
-        self._files.reopen()
-        reseeded.reseed()
-        raise _Runtime
-
-
-def _set_first_to_die(score: str) -> None:
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write(score)

@@ -175,8 +175,10 @@ def _complete(
             gvisor.become_keeper(order["keeper_uid"], *_two_users(order["outside_uid"], order["keeper_uid"]))
             return kept, -1
         step = "7. limits and identity"
-        limits.set_own(order["files_max"], order["processes_max"])
+        # All forks of a snapshot are its user's: its user namespace bounds nothing, or one could starve the others.
+        limits.set_own(order["files_max"], limits.ENDLESS if order["is_snapshot"] else order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged, None if waiting is None else waiting.namespace)
+        limits.set_processes_softly(order["processes_max"])
         steps.end("identity")
         step = "8. filter"  # after it this process can only do what the function can
         listener = ahead.install_filter(forks_apart=order["is_snapshot"])

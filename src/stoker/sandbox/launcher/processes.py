@@ -37,11 +37,13 @@ class Processes:
         memories = [memory, None if waiting is None else waiting.memory]
         self._memories = {it.listener: it for it in memories if it is not None and it.listener >= 0}
         self._channel: Sequence[int] = ()
-        self._hold: Callable[[], None] | None = None
+        self._hold: Callable[[runtime.Zygote], None] | None = None
         self._names: dict[int, str] = {}
         self._poll = select.poll()
 
-    def serve(self, first: dict[str, Any], channel: Sequence[int] = (), hold: Callable[[], None] | None = None) -> None:
+    def serve(
+        self, first: dict[str, Any], channel: Sequence[int] = (), hold: Callable[[runtime.Zygote], None] | None = None
+    ) -> None:
         """`channel` and `hold` are for the first process alone (`held.py`)."""
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -111,8 +113,8 @@ class Processes:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in self._keep:
             os.close(descriptor)
-        if self._hold is not None:
-            self._hold()
+        if self._hold is not None and self._zygote is not None:
+            self._hold(self._zygote)
         runtime.run(order, output, self._zygote, *self._channel)
 
     def _signal(self, name: str, number: int) -> None:

@@ -31,7 +31,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.restype = ctypes.c_long
 
 
-class Unexpected(OSError):
+class UnexpectedError(OSError):
     """The process did something else than what it was let go for."""
 
 
@@ -62,18 +62,18 @@ def new_child(pid: int) -> int:
 
 
 def wait(pid: int) -> int:
-    """The next event at which it stops, or CALL. Signals reach it on the way. Raises Unexpected if it ends."""
+    """The next event at which it stops, or CALL. Signals reach it on the way. Raises UnexpectedError if it ends."""
     for _ in range(_STOPS_MAX):
         _, status = os.waitpid(pid, _WALL)
         if not os.WIFSTOPPED(status):
-            raise Unexpected(0, "the process ended")
+            raise UnexpectedError(0, "the process ended")
         event, number = status >> 16, os.WSTOPSIG(status)
         if event:
             return event
         if number == signal.SIGTRAP | 0x80:
             return CALL
         _ptrace("go on", _CONT, pid, 0, number)
-    raise Unexpected(0, "the process got too many signals")
+    raise UnexpectedError(0, "the process got too many signals")
 
 
 def result(pid: int) -> int:
@@ -105,7 +105,7 @@ def call(pid: int, number: int, *arguments: int | bytes) -> int:
         if event == CALL:
             seen += 1
         elif event != EVENT_SECCOMP:
-            raise Unexpected(0, "the process stopped elsewhere")
+            raise UnexpectedError(0, "the process stopped elsewhere")
     value = result(pid)
     _set_registers(pid, saved)
     return value

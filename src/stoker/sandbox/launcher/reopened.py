@@ -32,10 +32,10 @@ class Files:
         """All but `known`, which are not the function's. `reason`: why they cannot be had twice, "" if they can."""
         self._files: list[_File] = []
         self._datagrams: list[tuple[int, int, object]] = []
-        self._directory = os.getcwd()
+        self._directory = os.getcwd()  # noqa: PTH109
         self._tmp = -1
         self.reason = ""
-        descriptors = {int(name) for name in os.listdir("/proc/self/fd")} - known
+        descriptors = {int(name) for name in os.listdir("/proc/self/fd")} - known  # noqa: PTH208
         for descriptor in sorted(descriptors):
             try:
                 self.reason = self.reason or self._look_at(descriptor)
@@ -46,7 +46,7 @@ class Files:
 
     def reopen(self) -> None:
         """In a fork, where /tmp is its own."""
-        if os.listdir(self._tmp):
+        if os.listdir(self._tmp):  # noqa: PTH208
             _copy(f"/proc/self/fd/{self._tmp}", _TMP)
         os.close(self._tmp)
         os.chdir(self._directory)
@@ -76,7 +76,7 @@ class Files:
 
     def _look_at(self, descriptor: int) -> str:
         status = os.fstat(descriptor)
-        target = os.readlink(f"/proc/self/fd/{descriptor}")
+        target = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
         if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
             return self._look_at_file(descriptor, target, status)
         if stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) == _HARMLESS_DEVICES:
@@ -90,7 +90,7 @@ class Files:
         is_in_tmp = target.startswith(f"{_TMP}/")
         if flags & os.O_ACCMODE != os.O_RDONLY or is_in_tmp:
             try:
-                is_same = is_in_tmp and os.path.samestat(os.stat(target), status)
+                is_same = is_in_tmp and os.path.samestat(os.stat(target), status)  # noqa: PTH116
             except OSError:
                 is_same = False
             if not is_same:

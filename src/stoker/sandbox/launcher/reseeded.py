@@ -10,7 +10,7 @@ _SEED_BYTES = 48
 
 
 def reseed() -> None:
-    """In a process that was forked by os.fork(), which has called the hooks of libraries: `random` is one that has some.
+    """In a process that was forked by os.fork(), which has called the hooks of libraries, those of `random` for one.
 
     What is called may be the customer's version of a library, or none.
     """
@@ -23,7 +23,7 @@ def reseed() -> None:
             _forget_node(modules["uuid"])
     with contextlib.suppress(Exception):
         if "tempfile" in modules:
-            modules["tempfile"]._name_sequence = None
+            modules["tempfile"]._name_sequence = None  # type: ignore[attr-defined]
     with contextlib.suppress(Exception):
         if "numpy.random" in modules:
             modules["numpy.random"].seed()

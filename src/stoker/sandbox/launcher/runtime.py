@@ -62,6 +62,11 @@ class Zygote:
         # What the interpreter itself put there when it found no usable locale (PEP 538).
         self._locale = os.environ.get("LC_CTYPE")
 
+    def change_hooks(self, change: Callable[[Callable[[], object]], Callable[[], object]]) -> None:
+        """Before `run`: what os.register_at_fork() gets, of libraries and of the function, is changed so first."""
+        register = self._register
+        self._register = lambda **hooks: register(**{when: change(hook) for when, hook in hooks.items()})
+
     def run(self, environment: dict[str, str], handler: str) -> None:
         """Run AWS's client for `handler`, as `/var/runtime/bootstrap.py` would. Returns only by an exception."""
         self._run_hooks()

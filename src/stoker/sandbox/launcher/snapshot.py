@@ -25,7 +25,7 @@ from .messages import close_all, send
 
 # Which descriptor of an order is which; then come those of the control groups, as for a sandbox that is made.
 CONTROL, OUTPUT, CHANNEL, FIRST = range(4)
-LIMIT_S = 5.0
+LIMIT_S = 10.0
 
 _CAPSET, _PRCTL, _UNSHARE = 126, 157, 272
 # What a call ends with that a signal interrupted, and that the kernel makes again (ERESTARTNOINTR).
@@ -37,8 +37,8 @@ _OPTIONS = ptrace.EXIT_KILL | ptrace.TRACE_SECCOMP | ptrace.TRACE_SYSGOOD
 def start(node: socket.socket, spec: dict[str, Any], descriptors: list[int], host: resources.Host) -> None:
     """Carry out an order, beside the launcher; `node` is answered from there, as by a launcher that makes a sandbox.
 
-    `spec`: {"id", "fork": process id of the snapshot, "start": what it is told, "cgroup_v2", "is_part", "memory_mb",
-    "cores", "tmp_bytes", "ports"}.
+    `spec`: {"id", "fork" and "first": process ids of the snapshot and of the first process beside it, "start": what the
+    snapshot is told, "cgroup_v2", "is_part", "memory_mb", "cores", "tmp_bytes", "ports"}.
     """
     if os.fork() == 0:
         run(node, spec, descriptors, host)
@@ -78,7 +78,7 @@ def _forked(spec: dict[str, Any], descriptors: list[int]) -> int:
         child = _let_fork(snapshot)
         ptrace.detach(snapshot)
         if ptrace.wait(child) != ptrace.EVENT_STOP:
-            raise ptrace.Unexpected(errno.EPERM, "the fork was not stopped")
+            raise ptrace.UnexpectedError(errno.EPERM, "the fork was not stopped")
         ptrace.set_options(child, _OPTIONS)
     except OSError as error:
         raise OSError(error.errno, f"{step}: {error}") from error
@@ -88,7 +88,7 @@ def _forked(spec: dict[str, Any], descriptors: list[int]) -> int:
 def _let_fork(snapshot: int) -> int:
     for _ in range(_SIGNALS_MAX):
         if ptrace.wait(snapshot) != ptrace.EVENT_SECCOMP:
-            raise ptrace.Unexpected(errno.EPERM, "the snapshot was stopped")
+            raise ptrace.UnexpectedError(errno.EPERM, "the snapshot was stopped")
         # Only here: nothing else that it may fork is traced.
         ptrace.set_options(snapshot, _OPTIONS | ptrace.TRACE_FORK)
         ptrace.go_on(snapshot, to_call=True)
@@ -100,7 +100,7 @@ def _let_fork(snapshot: int) -> int:
             raise OSError(number, f"clone: {os.strerror(number)}")
         ptrace.set_options(snapshot, _OPTIONS)
         ptrace.go_on(snapshot)
-    raise ptrace.Unexpected(errno.EINTR, "the snapshot gets too many signals")
+    raise ptrace.UnexpectedError(errno.EINTR, "the snapshot gets too many signals")
 
 
 def _verify_place(snapshot: int, first: int, first_pidfd: int) -> None:
@@ -109,7 +109,7 @@ def _verify_place(snapshot: int, first: int, first_pidfd: int) -> None:
     poll = select.poll()
     poll.register(first_pidfd, select.POLLIN)
     if not same or poll.poll(0):
-        raise ptrace.Unexpected(errno.ESRCH, "the snapshot is gone")
+        raise ptrace.UnexpectedError(errno.ESRCH, "the snapshot is gone")
 
 
 def _confine(child: int, pidfd: int, spec: dict[str, Any], descriptors: list[int], host: resources.Host) -> None:
@@ -196,9 +196,9 @@ def _verify_powerless(status: str) -> None:
     values = dict(line.split(":", 1) for line in status.splitlines())
     capabilities = [values[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")]
     if any(int(value, 16) for value in capabilities):
-        raise ptrace.Unexpected(errno.EPERM, "the fork has capabilities")
+        raise ptrace.UnexpectedError(errno.EPERM, "the fork has capabilities")
     if values["NoNewPrivs"].strip() != "1" or values["Seccomp"].strip() != "2":
-        raise ptrace.Unexpected(errno.EPERM, "the fork has no filter")
+        raise ptrace.UnexpectedError(errno.EPERM, "the fork has no filter")
 
 
 def _apart(work: Callable[[], None]) -> None:
