@@ -49,7 +49,7 @@ log = logging.getLogger("stoker.sandbox")
 
 MAKE_LIMIT_S = 20.0
 # Beyond the launcher's own limit, which ends what does not answer.
-FORK_LIMIT_S = 15.0
+FORK_LIMIT_S = 8.0
 # What a snapshot may use while it is forked, whatever its function has.
 FORK_VCPUS = 1.0
 # Above what systemd hands out to containers, below 2^31 (systemd, UIDS-GIDS): no user of the host has these.

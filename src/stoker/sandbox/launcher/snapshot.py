@@ -25,7 +25,7 @@ from .messages import close_all, send
 
 # Which descriptor of an order is which; then come those of the control groups, as for a sandbox that is made.
 CONTROL, OUTPUT, CHANNEL, FIRST = range(4)
-LIMIT_S = 10.0
+LIMIT_S = 5.0
 
 _CAPSET, _PRCTL, _UNSHARE = 126, 157, 272
 # What a call ends with that a signal interrupted, and that the kernel makes again (ERESTARTNOINTR).
