@@ -59,7 +59,10 @@ class _Hold:
             sc.fork_in_vain()
             files = reopened.Files({0, 1, 2, TELEMETRY_DESCRIPTOR, CHANNEL_DESCRIPTOR})
             reason = _others() or files.reason
-            channel.send(reason.encode(errors="replace")[:REASON_BYTES_MAX] or HELD)
+            try:
+                channel.send(reason.encode(errors="replace")[:REASON_BYTES_MAX] or HELD)
+            except OSError:  # nobody waits for a snapshot
+                return
             if not reason:
                 self._forked(channel, files)
 
