@@ -69,12 +69,12 @@ class Snapshot:
         told = b""
         with contextlib.suppress(OSError):
             told = channel.recv(TOLD_BYTES_MAX)
-        if not told:  # it has ended
-            self.close()
-            return
         reason = told.decode(errors="replace")
         if told == HELD:
             self.pid, reason = _only_child(first)
+        if not self.pid and not reason:  # it has ended
+            self.close()
+            return
         if reason:
             self._close_channel()
         if not self.held.done():
@@ -88,11 +88,11 @@ class Snapshot:
 
 
 def _only_child(pid: int) -> tuple[int, str]:
-    """The one child that a process has, or 0 and why there is no such."""
+    """The one child that a process has, or 0 and why there is no such: "" if there is none."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError as error:
         return 0, f"its process cannot be found: {error.strerror}"
-    if len(children) != 1:
+    if len(children) > 1:
         return 0, "another process than the runtime is alive at the end of init"
-    return int(children[0]), ""
+    return int(children[0]) if children else 0, ""
