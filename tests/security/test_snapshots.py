@@ -1,4 +1,4 @@
-"""Where an initialised function is forked (decision 0044): the walls of a fork, and functions that do not keep to it."""
+"""Where an initialised function is forked (decision 44): the walls of a fork, and functions that break the rules."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Functions that make trouble where an initialised function is forked. `PLAN` says which, while they are initialised."""
+"""Functions that make trouble where an initialised function is forked. `PLAN` says which, while they begin."""
 
 import ctypes
 import os

@@ -10,6 +10,7 @@ gave it, and lets it go. Nothing that the snapshot or its fork says is read here
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -46,7 +47,7 @@ def start(node: socket.socket, spec: dict[str, Any], descriptors: list[int], hos
 
 
 def run(node: socket.socket, spec: dict[str, Any], descriptors: list[int], host: resources.Host) -> None:
-    """Never returns. Whatever is traced when this process ends is killed, and it ends when its time is up."""
+    """Never returns. It ends when its time is up, and a fork that it has not let go ends with it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
     try:
@@ -70,7 +71,8 @@ def _forked(spec: dict[str, Any], descriptors: list[int]) -> int:
         sc.unshare(sc.CLONE_NEWNS)
         sc.mount("none", "/", "", sc.MS_REC | sc.MS_PRIVATE)
         sc.mount("proc", "/proc", "proc", sc.MS_NOSUID | sc.MS_NODEV | sc.MS_NOEXEC)
-        ptrace.seize(snapshot, _OPTIONS)
+        # Whatever its number is: it may be another process by now, which nothing must happen to.
+        ptrace.seize(snapshot, ptrace.TRACE_SECCOMP | ptrace.TRACE_SYSGOOD)
         _verify_place(snapshot, spec["first"], descriptors[FIRST])
         step = "2. fork"
         with socket.socket(fileno=os.dup(descriptors[CHANNEL])) as channel:
@@ -79,7 +81,7 @@ def _forked(spec: dict[str, Any], descriptors: list[int]) -> int:
         ptrace.detach(snapshot)
         if ptrace.wait(child) != ptrace.EVENT_STOP:
             raise ptrace.UnexpectedError(errno.EPERM, "the fork was not stopped")
-        ptrace.set_options(child, _OPTIONS)
+        ptrace.set_options(child, _OPTIONS)  # nothing more that it forks
     except OSError as error:
         raise OSError(error.errno, f"{step}: {error}") from error
     return child
@@ -89,7 +91,7 @@ def _let_fork(snapshot: int) -> int:
     for _ in range(_SIGNALS_MAX):
         if ptrace.wait(snapshot) != ptrace.EVENT_SECCOMP:
             raise ptrace.UnexpectedError(errno.EPERM, "the snapshot was stopped")
-        # Only here: nothing else that it may fork is traced.
+        # Only here: nothing else that it may fork is traced. The fork begins with the same options, and ends with us.
         ptrace.set_options(snapshot, _OPTIONS | ptrace.TRACE_FORK)
         ptrace.go_on(snapshot, to_call=True)
         if ptrace.wait(snapshot) == ptrace.EVENT_FORK:
@@ -98,7 +100,7 @@ def _let_fork(snapshot: int) -> int:
         if number != _RESTARTED:
             ptrace.detach(snapshot)  # the host does not let it; it may go on
             raise OSError(number, f"clone: {os.strerror(number)}")
-        ptrace.set_options(snapshot, _OPTIONS)
+        ptrace.set_options(snapshot, ptrace.TRACE_SECCOMP | ptrace.TRACE_SYSGOOD)
         ptrace.go_on(snapshot)
     raise ptrace.UnexpectedError(errno.EINTR, "the snapshot gets too many signals")
 
@@ -117,7 +119,8 @@ def _confine(child: int, pidfd: int, spec: dict[str, Any], descriptors: list[int
     try:
         step = "3. control groups"  # from here on, all that it touches is on the fork's account
         _join_groups(child, descriptors[FIRST + 1 :], spec["cgroup_v2"])
-        os.sched_setaffinity(child, spec["cores"])
+        with contextlib.suppress(OSError):  # a core may have been taken from the host
+            os.sched_setaffinity(child, spec["cores"])
         _call(child, _UNSHARE, sc.CLONE_NEWCGROUP)
         step = "4. identity"  # called as in the snapshot
         _apart(lambda: _map_identity(spec["fork"], child))
