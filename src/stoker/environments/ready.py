@@ -204,6 +204,8 @@ class ReadyEnvironments(Group):
         if original is not self._failed_snapshot:  # those that fail together count once
             self._failed_snapshot = original
             self._failed_copies += 1
+            if self._failed_copies >= FAILED_COPIES_MAX:
+                log.warning("%s is initialised for each environment anew", self.version.version_arn)
         if original is self._snapshot:
             self._forget_snapshot()
 

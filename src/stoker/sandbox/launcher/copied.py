@@ -59,6 +59,7 @@ class First(Processes):
         try:
             for number in handlers:
                 signal.signal(number, signal.SIG_DFL)
+            sc.prctl(sc.PR_SET_DUMPABLE, 1)  # or its files in /proc are not its own
             _set_first_to_die("0")
             sc.prctl(sc.PR_SET_DUMPABLE, 0)
             for descriptor in (1, 2, TELEMETRY_DESCRIPTOR):

@@ -72,6 +72,8 @@ class _Hold:
         gc.collect()
         gc.freeze()
         snapshot = os.getpid()
+        # Nor may anybody write the memory of a fork while that is made a sandbox.
+        sc.prctl(sc.PR_SET_DUMPABLE, 0)
         self._hooks.are_silent = True
         while True:
             order, descriptors = receive(channel)

@@ -15,14 +15,17 @@ EVENT_FORK, EVENT_SECCOMP, EVENT_STOP = 1, 7, 128
 # Not an event of the kernel's: a system call begins or ends (PTRACE_O_TRACESYSGOOD).
 CALL = -1
 
-_POKEDATA, _CONT, _GETREGS, _SETREGS, _DETACH, _SYSCALL = 5, 7, 12, 13, 17, 24
-_SETOPTIONS, _GETEVENTMSG, _SEIZE = 0x4200, 0x4201, 0x4206
+_PEEKDATA, _POKEDATA, _CONT, _GETREGS, _SETREGS, _DETACH, _SYSCALL = 2, 5, 7, 12, 13, 17, 24
+_SETOPTIONS, _GETEVENTMSG, _SEIZE, _GET_RSEQ = 0x4200, 0x4201, 0x4206, 0x420F
+_NUMBER = 101  # of ptrace(2) itself
 _WALL = 0x40000000
 # struct user_regs_struct: r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp …
 _REGISTERS = 27
 _R10, _R9, _R8, _RAX, _RDX, _RSI, _RDI, _RIP, _RSP = 7, 8, 9, 10, 12, 13, 14, 16, 19
 _ARGUMENTS = (_RDI, _RSI, _RDX, _R10, _R8, _R9)
-_SYSCALL_BYTES = 2
+_INSTRUCTION = b"\x0f\x05"  # syscall
+_SYSCALL_BYTES = len(_INSTRUCTION)
+_RSEQ_CS = 8  # where in struct rseq a sequence is named, 0 for none
 # Below what a function may use without moving its stack pointer (the ABI's red zone is 128 bytes).
 _SCRATCH_BYTES = 512
 _STOPS_MAX = 16
@@ -61,8 +64,11 @@ def new_child(pid: int) -> int:
     return message.value
 
 
-def wait(pid: int) -> int:
-    """The next event at which it stops, or CALL. Signals reach it on the way. Raises UnexpectedError if it ends."""
+def wait(pid: int, *, passes_signals: bool = True) -> int:
+    """The next event at which it stops, or CALL. Raises UnexpectedError if it ends.
+
+    Signals reach it on the way, where its handlers may run; otherwise they are unexpected.
+    """
     for _ in range(_STOPS_MAX):
         _, status = os.waitpid(pid, _WALL)
         if not os.WIFSTOPPED(status):
@@ -72,6 +78,8 @@ def wait(pid: int) -> int:
             return event
         if number == signal.SIGTRAP | 0x80:
             return CALL
+        if not passes_signals:
+            raise UnexpectedError(0, f"the process got signal {number}")
         _ptrace("go on", _CONT, pid, 0, number)
     raise UnexpectedError(0, "the process got too many signals")
 
@@ -81,8 +89,57 @@ def result(pid: int) -> int:
     return _signed(_registers(pid)[_RAX])
 
 
+def own_code(pid: int) -> None:
+    """See to it that `call` executes one instruction of ours, and nothing that somebody else put there.
+
+    The process is stopped just after a system call, and nobody may write its memory through /proc; but its code may be
+    memory that others share, or a file that they write, and the kernel itself leads a thread elsewhere from within a
+    restartable sequence (rseq(2)). What lies in a private mapping is the process's own once it has been written.
+    """
+    address = _registers(pid)[_RIP] - _SYSCALL_BYTES
+    aligned = address & ~7
+    areas = _private_areas(pid)
+    for word in (aligned, aligned + 8):
+        _require_private(word, areas)
+        _ptrace("write", _POKEDATA, pid, word, _read(pid, word))
+    whole = bytearray(struct.pack("=2Q", _read(pid, aligned), _read(pid, aligned + 8)))
+    whole[address - aligned : address - aligned + _SYSCALL_BYTES] = _INSTRUCTION
+    _write(pid, aligned, bytes(whole))
+    configuration = (ctypes.c_ulong * 3)()
+    _ptrace("rseq", _GET_RSEQ, pid, ctypes.sizeof(configuration), ctypes.addressof(configuration))
+    if configuration[0]:
+        _require_private(configuration[0] + _RSEQ_CS, areas)
+        _ptrace("write", _POKEDATA, pid, configuration[0] + _RSEQ_CS, 0)
+
+
+def _private_areas(pid: int) -> list[tuple[int, int]]:
+    areas = []
+    with open(f"/proc/{pid}/maps") as file:  # noqa: PTH123
+        for line in file:
+            area, rights, _ = line.split(" ", 2)
+            if rights[3] == "p":
+                begin, _, end = area.partition("-")
+                areas.append((int(begin, 16), int(end, 16)))
+    return areas
+
+
+def _require_private(address: int, areas: list[tuple[int, int]]) -> None:
+    if not any(begin <= address and address + 8 <= end for begin, end in areas):
+        raise UnexpectedError(0, "the process's memory is not its own")
+
+
+def _read(pid: int, address: int) -> int:
+    # The system call's own way, not the C library's, which returns the word: it is put where `data` points.
+    word = ctypes.c_ulong(0)
+    number = ctypes.c_long(_NUMBER)
+    arguments = (ctypes.c_long(_PEEKDATA), ctypes.c_long(pid), ctypes.c_ulong(address), ctypes.byref(word))
+    if _libc.syscall(number, *arguments) < 0:
+        raise OSError(ctypes.get_errno(), f"ptrace read: {os.strerror(ctypes.get_errno())}")
+    return word.value
+
+
 def call(pid: int, number: int, *arguments: int | bytes) -> int:
-    """Make a process that is stopped, just after a system call, make another one; its result.
+    """Make a process that is stopped, just after a system call, make another one; its result. After `own_code`.
 
     Bytes are put below its stack, and their address is the argument. What it was about to do it does afterwards.
     """
@@ -101,7 +158,7 @@ def call(pid: int, number: int, *arguments: int | bytes) -> int:
     seen = 0
     while seen < 2:
         go_on(pid, to_call=True)
-        event = wait(pid)
+        event = wait(pid, passes_signals=False)
         if event == CALL:
             seen += 1
         elif event != EVENT_SECCOMP:
