@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Node
 from tests.end_to_end.conftest import install_runtime as install_runtime
 
 from .conftest import HOSTILE, Invoke, Neighbour
@@ -98,24 +99,52 @@ def test_a_fork_is_walled_off_from_what_it_was_forked_from_and_from_its_siblings
     "plan",
     [
         "says it is held and never answers",
-        "says it is held and asks for the call over and over",
         "says it is held and ends",
         "says it is held and stops",
     ],
 )
 def test_a_function_that_lies_about_being_held_costs_only_itself(
-    snapped: Snapped, invoke: Invoke, neighbour: Neighbour, logs_client: Any, plan: str
+    snapped: Snapped, neighbour: Neighbour, plan: str
 ) -> None:
     """Its init never ends, so its own calls wait for nothing; the test's frame looks whether anything is left."""
-    name = snapped("echo", plan)
+    snapped("echo", plan)
     deadline_s = time.monotonic() + 4
     while time.monotonic() < deadline_s:
         neighbour.answers()
+
+
+@pytest.mark.namespaces_only("nothing is forked")
+@pytest.mark.parametrize(
+    ("plan", "reason", "forks"),
+    [
+        ("asks over and over", "took too long", [["0" * 16] * 3]),
+        # What its snapshot could write while it has rights never runs.
+        ("asks over and over, open to others", "the fork is open to others", []),
+        ("asks over and over, by code in shared memory", "the process's memory is not its own", []),
+    ],
+)
+def test_a_fork_at_the_wrong_time_is_confined_or_does_not_live(
+    node: Node,
+    snapped: Snapped,
+    logs_client: Any,
+    neighbour: Neighbour,
+    plan: str,
+    reason: str,
+    forks: list[list[str]],
+) -> None:
+    name = snapped("echo", plan)
+    log = node.data.with_name(f"{node.data.name}.log")
+    deadline_s = time.monotonic() + LIMIT_S
+    # It is given up, twice, whatever becomes of the fork.
+    while f"function:{name}:1 is initialised for each environment anew" not in log.read_text():
+        neighbour.answers()
+        assert time.monotonic() < deadline_s
+    told = [line for line in log.read_text().splitlines() if "no copy of the snapshot of" in line and name in line]
+    assert len(told) == 2
+    assert all(line.endswith(reason) for line in told)
     pages = logs_client.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
-    for page in pages:
-        for event in page["events"]:
-            if event["message"].startswith("fork"):
-                assert event["message"].split()[1:] == ["0" * 16] * 3
+    messages = [event["message"] for page in pages for event in page["events"]]
+    assert [message.split()[1:] for message in messages if message.startswith("forked")] == forks * 2
 
 
 @pytest.mark.namespaces_only("nothing is forked")
