@@ -1,7 +1,9 @@
 """Environments that are forked from the initialised function (decision 0044): what they share with it and what not."""
 
+import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from .calls import invoke, log_messages
 from .test_snap_start import ON, publish
 
 LIMIT_S = 20.0
+MORE_MB_THAN_ANYBODY_HAS = 100_000_000
 BASE = """
 import os, time
 MARK = os.urandom(8).hex()
@@ -38,7 +41,7 @@ REASONS = {
     "left = open('/tmp/x', 'w'); os.remove('/tmp/x')": "a file is open for writing that is not in /tmp, or deleted",
 }
 LEAVING = """
-import os, socket, time, boto3
+import ctypes, os, socket, struct, time, boto3
 from pathlib import Path
 Path("/tmp/of-init").mkdir()
 Path("/tmp/of-init/data").write_text("from init")
@@ -66,6 +69,9 @@ def handler(event, context):
     DATAGRAMS.send(b"x")
     found["functions"] = "Functions" in CLIENT.list_functions()
     found["end"] = CONNECTED.recv(1) == b""
+    information = ctypes.create_string_buffer(128)
+    ctypes.CDLL(None).sysinfo(information)
+    found["memory"] = struct.unpack_from("=4xQ", information, 28)[0]
     return found
 """
 NUMPY = """
@@ -129,6 +135,7 @@ def test_a_copy_has_files_positions_and_a_tmp_of_its_own_and_connects_again(
         assert found["line"] == "second\n"
         assert found["functions"]
         assert found["end"]
+        assert found["memory"] == 512 * 1024 * 1024
 
 
 @pytest.mark.namespaces_only("nothing is forked")
@@ -149,11 +156,9 @@ def test_numpy_works_in_copies_and_draws_differently(
 def numpy_layer(lambda_client: Any, runtime: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     directory = tmp_path_factory.mktemp("numpy")
     release = runtime.removeprefix("python")
-    from subprocess import run
-
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--only-binary=:all:"]
     target = ["--python-version", release, "--target", str(directory / "python"), "numpy"]
-    if run([*pip, *target], check=False, capture_output=True, timeout=100).returncode:
+    if subprocess.run([*pip, *target], check=False, capture_output=True, timeout=100).returncode:
         pytest.skip("needs numpy from a package index")
     for tests in directory.rglob("tests"):
         for file in tests.rglob("*.py"):
@@ -195,6 +200,31 @@ def test_copies_outlive_what_they_were_copied_from(
         assert running.result().value
     wait_for(lambda: not copies(node))
     assert "Traceback" not in process.log.read_text()
+
+
+@pytest.mark.namespaces_only("nothing is forked")
+def test_a_snapshot_gives_way_to_a_function_that_needs_the_memory(
+    start_node: Callable[..., tuple[NodeProcess, Node]], runtime: str
+) -> None:
+    _, node = start_node(STOKER_LIMITS=json.dumps({"memory_mb_max": MORE_MB_THAN_ANYBODY_HAS}))
+    client = node.client("lambda")
+    deploy, _ = deployer(client)
+    name = deploy(None, {"index.py": BASE}, runtime, "index.handler", SnapStart=ON, Timeout=30)
+    publish(client, name)
+    (snapshot,) = wait_for(lambda: snapshots(node))
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(invoke, client, name, {"sleep": 2}, Qualifier="1")
+        wait_for(lambda: copies(node)[1:])
+        greedy = deploy(None, {"index.py": BASE}, PYTHON, "index.handler", MemorySize=MORE_MB_THAN_ANYBODY_HAS)
+        with pytest.raises(client.exceptions.TooManyRequestsException):
+            client.invoke(FunctionName=greedy)
+        wait_for(lambda: snapshot not in snapshots(node))
+        assert running.result().value
+    # A call that needs another environment initialises its own, and another snapshot is made behind it.
+    with ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(invoke, client, name, {"sleep": 1}, Qualifier="1") for _ in range(2)]
+        assert len({call.result().value for call in calls}) == 2
+    wait_for(lambda: snapshots(node))
 
 
 @pytest.mark.namespaces_only("nothing is forked")
