@@ -149,7 +149,9 @@ class NamespaceSandboxes:
         interpreter = Interpreter(first.ahead, spec.memory_mb) if first.ahead else None
         kind = Kind(spec.build.name, first.fork, spec.network, spec.build, interpreter)
         self._image_launchers.used(spec.build)
-        sandbox = self._blanks.take(kind) or await self._blank(replace(kind, ahead=None))
+        # A snapshot's processes have a filter of their own, also those that would wait in a sandbox already.
+        ready = None if first.is_snapshot else self._blanks.take(kind)
+        sandbox = ready or await self._blank(replace(kind, ahead=None))
         try:
             async with asyncio.timeout(MAKE_LIMIT_S):
                 opened = await self._opened(spec, sandbox.slot)
