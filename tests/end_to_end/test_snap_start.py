@@ -251,10 +251,10 @@ def test_a_burst_is_answered_by_copies_of_one_init_that_draw_nothing_random_alik
 ) -> None:
     callers = 20
     slow = {"Variables": {"INIT_S": "2"}}
-    name = deploy(None, FILES, runtime, "index.handler", SnapStart=ON, Environment=slow, MemorySize=256, Timeout=20)
+    name = deploy(None, FILES, runtime, "index.handler", SnapStart=ON, Environment=slow, MemorySize=256, Timeout=40)
     publish(lambda_client, name)
     with ThreadPoolExecutor(callers) as threads:
-        calls = [threads.submit(invoke, lambda_client, name, {"sleep": 3}, Qualifier="1") for _ in range(callers)]
+        calls = [threads.submit(invoke, lambda_client, name, {"sleep": 8}, Qualifier="1") for _ in range(callers)]
         answers = [call.result() for call in calls]
     assert all(answer.value["seen"] == HOOKS for answer in answers)
     assert all("Restore Duration" in answer.report for answer in answers)
