@@ -139,6 +139,11 @@ class BenchNode:
     async def delete(self, name: str) -> None:
         await asyncio.to_thread(self._client.delete_function, FunctionName=name)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def cpu_s(self) -> float:
         """Processor time of the node's own process so far: not of its launchers, nor of its functions (proc(5))."""
         assert self._process is not None

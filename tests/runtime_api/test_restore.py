@@ -57,6 +57,16 @@ async def test_a_runtime_waits_until_it_is_restored_and_then_asks_for_events(sna
     assert (await client.read()).body == EVENT.payload
 
 
+async def test_a_runtime_that_is_held_has_been_initialised_and_one_that_asked_is_not_held(snapped: Server) -> None:
+    assert snapped.exchange.hold()
+    async with asyncio.timeout(LIMIT_S):
+        assert await snapped.exchange.wait_init() is None
+    assert not snapped.exchange.hold()
+    snapped.exchange.restart()
+    await ready(snapped)
+    assert not snapped.exchange.hold()
+
+
 async def test_nothing_else_is_answered_before_the_restore(snapped: Server) -> None:
     """Whatever came on the same connection would be taken for the restore."""
     client = await ready(snapped)

@@ -11,8 +11,9 @@ from itertools import product
 import pytest
 
 from stoker.sandbox.launcher import seccomp
+from stoker.sandbox.launcher.syscalls import APART
 
-ALLOW, KILL_PROCESS, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+ALLOW, KILL_PROCESS, ERRNO, TRACE = 0x7FFF0000, 0x80000000, 0x00050000, 0x7FF00000
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 COLUMN = list(ARCHITECTURES).index(os.uname().machine)
 # Calls that every program needs.
@@ -30,17 +31,23 @@ CLONE_NEW = {
 }
 
 
-def instructions() -> list[tuple[int, int, int, int]]:
+def instructions(*, forks_apart: bool = False) -> list[tuple[int, int, int, int]]:
     """(code, jump if true, jump if false, value)."""
-    program = seccomp.program()
+    program = seccomp.program(forks_apart=forks_apart)
     assert len(program) % 8 == 0
     return list(struct.iter_unpack("=HBBI", program))
 
 
-def verdict(number: int, argument: int = 0, architecture: int = ARCHITECTURES[os.uname().machine]) -> int:
+def verdict(
+    number: int,
+    argument: int = 0,
+    architecture: int = ARCHITECTURES[os.uname().machine],
+    *,
+    forks_apart: bool = False,
+) -> int:
     """What the kernel would do with the call. struct seccomp_data: number, architecture, pointer, six arguments."""
     data = struct.pack("=IIQ6Q", number, architecture, 0, argument, 0, 0, 0, 0, 0)
-    code, position, accumulator = instructions(), 0, 0
+    code, position, accumulator = instructions(forks_apart=forks_apart), 0, 0
     while True:
         operation, if_true, if_false, value = code[position]
         position += 1
@@ -108,6 +115,22 @@ def test_a_thread_or_process_may_be_made_but_no_namespace() -> None:
         # In clone(2) that bit is part of the signal's number; only clone3, which is absent, can make one (clone(2)).
         if kind != "time":
             assert verdict(clone, flag) == verdict(clone, flag | fork) == ERRNO | errno.EPERM, kind
+
+
+def test_one_form_of_clone_and_of_unshare_is_a_tracers_where_an_initialised_function_may_be_forked() -> None:
+    clone, unshare = seccomp.CLONE[COLUMN], seccomp.UNSHARE[COLUMN]
+    cgroup = CLONE_NEW["cgroup"]
+    for number, argument in ((clone, APART), (unshare, cgroup)):
+        assert verdict(number, argument, forks_apart=True) == TRACE
+        assert verdict(number, argument) == ERRNO | errno.EPERM
+        for bit in range(64):
+            other = verdict(number, argument ^ 1 << bit, forks_apart=True)
+            assert other == ERRNO | errno.EPERM, (number, bit)
+    for name in ORDINARY:
+        assert verdict(ORDINARY[name][COLUMN], APART, forks_apart=True) == ALLOW
+    for number in range(seccomp.NEWEST_KNOWN + 2):
+        if number not in (clone, unshare):
+            assert verdict(number, APART, forks_apart=True) == verdict(number, APART)
 
 
 @pytest.mark.parametrize(("family", "expected"), [(1, ALLOW), (2, ALLOW), (10, ALLOW), (16, ALLOW)])

@@ -68,6 +68,7 @@ def start_environments(
             clock,
             settings.limits.response_payload_bytes_max,
             add_door=doors.add if settings.aws_in_functions else None,
+            forks=maker if isinstance(maker, NamespaceSandboxes) and maker.can_fork else None,
         ),
         background=background,
         host_memory=HostMemory(settings.memory_reserve_mb),

@@ -46,7 +46,17 @@ from stoker.runtime_api.exchange import (
 from stoker.runtime_api.extensions import ShutdownReason
 from stoker.runtime_api.metadata import Metadata, availability_zone_id
 from stoker.runtime_api.server import RuntimeApi
-from stoker.sandbox.sandbox import RUNTIME, SANDBOX, Exit, ProcessSpec, Sandbox, SandboxError, SandboxMaker
+from stoker.sandbox.sandbox import (
+    RUNTIME,
+    SANDBOX,
+    SNAPSHOT_VCPUS,
+    Exit,
+    Forks,
+    ProcessSpec,
+    Sandbox,
+    SandboxError,
+    SandboxMaker,
+)
 from stoker.traces.daemon import TraceDaemon
 from stoker.traces.invocation_trace import sampled_trace
 from stoker.traces.records import InvocationTrace
@@ -55,6 +65,8 @@ log = logging.getLogger("stoker.environments")
 
 # During init an environment may use a whole processor, whatever its memory: AWS boosts it too (unverified how far).
 INIT_VCPUS_MIN = 1.0
+# How long a copy may take from its making to its waiting to be restored.
+COPY_LIMIT_S = 20.0
 
 
 class _Run(NamedTuple):
@@ -93,16 +105,22 @@ class Environment:
         on_gone: Callable[["Environment"], None],
         response_bytes_max: int,
         add_door: AddDoor | None = None,
+        forks: Forks | None = None,
+        original: "Environment | None" = None,
     ) -> None:
         """`on_gone` is called when the sandbox has ended, or the runtime in it, whoever ended it.
 
-        `add_door` answers at the sandbox's AWS endpoint; without it nobody does.
+        `add_door` answers at the sandbox's AWS endpoint; without it nobody does. `forks` is the maker where it can
+        fork; with an `original` this is a copy of it, which needs no init.
         """
         self.plan = plan
         self.version = plan.version
         self.is_frozen = False
         self.idle_since_s = 0.0
         self.init_failure: FailedInit | None = None
+        self.is_snapshot = False
+        self._forks = forks
+        self._original = original
         self._maker = maker
         self._on_gone = on_gone
         self._log = environment_log
@@ -160,6 +178,9 @@ class Environment:
 
         Raises SandboxError when there is no sandbox to be had.
         """
+        if self._original is not None:
+            await self._start_copy()
+            return
         self._others.init_began()
         self._reports.init_began("init")
         self._init_began_s = began_s = perf_counter()
@@ -179,9 +200,20 @@ class Environment:
         self.init_failure = failure
         if failure is None:
             self._needs_init = False
-            self._set_cpu(self._vcpus)
+            self._set_cpu(SNAPSHOT_VCPUS if self.is_snapshot else self._vcpus)
         else:
             await self._reset()
+
+    async def _start_copy(self) -> None:
+        """Its init was the original's, which has told of it. Raises SandboxError."""
+        deadline_s = self._loop.time() + COPY_LIMIT_S
+        await self._make(self.plan.first)
+        failure = await self._wait_init(deadline_s, None)
+        self._drain()
+        if failure is not None:
+            raise SandboxError(f"a copy of the snapshot ended before its restore: {failure.answer}")
+        self._needs_init = False
+        self._set_cpu(self._vcpus)
 
     def timeline(self, asked_s: float) -> list[Phase]:
         """Where its init went, once `start` has ended, for somebody who waited since `asked_s` (time.perf_counter)."""
@@ -310,7 +342,13 @@ class Environment:
     # Init
 
     async def _make(self, process: ProcessSpec) -> None:
-        self._sandbox = await self._maker.make(self.plan.sandbox, process, self._on_exit)
+        if self._original is not None and self._forks is not None:
+            original = self._original._started()
+            self._sandbox = await self._forks.fork(original, self.plan.sandbox, process, self._on_exit)
+        else:
+            self._sandbox = await self._maker.make(self.plan.sandbox, process, self._on_exit)
+        if process.is_snapshot and self._original is None and self._forks is not None:
+            self._forks.held(self._sandbox).add_done_callback(self._held)
         self._sandbox.set_cpu(max(self._vcpus, INIT_VCPUS_MIN))
         self._output = Output(self._sandbox.output, self._log)
         if self._sandbox.datagrams is not None:
@@ -379,6 +417,15 @@ class Environment:
         return result
 
     # Restore
+
+    def _held(self, told: "asyncio.Future[str]") -> None:
+        """Whether its runtime is held, to be copied."""
+        if told.cancelled():
+            return
+        if reason := told.result():
+            log.warning("%s is initialised for each environment anew: %s", self.version.version_arn, reason)
+        else:
+            self.is_snapshot = self._exchange.hold()
 
     async def _restore(self) -> None:
         """Of a runtime that waits for it. Raises SnapStartException, SnapStartTimeoutException."""

@@ -4,6 +4,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import cast
 
 from stoker.clock import Clock
@@ -20,7 +21,7 @@ from stoker.logs.platform_log import PlatformLog
 from stoker.logs.records import LogGroupName
 from stoker.logs.store import LogStore
 from stoker.sandbox.ahead import Interpreter
-from stoker.sandbox.sandbox import SandboxError, SandboxMaker
+from stoker.sandbox.sandbox import Forks, SandboxError, SandboxMaker
 
 log = logging.getLogger("stoker.environments")
 
@@ -40,8 +41,10 @@ class EnvironmentMaker:
         clock: Clock,
         response_bytes_max: int,
         add_door: AddDoor | None = None,
+        forks: Forks | None = None,
     ) -> None:
-        """`add_door` is Environment's."""
+        """`add_door` and `forks` are Environment's."""
+        self._forks = forks
         self._response_bytes_max = response_bytes_max
         self._traces = traces
         self._sandboxes = sandboxes
@@ -52,12 +55,29 @@ class EnvironmentMaker:
         self._numbers = itertools.count(1)
         self._name_prefix = secrets.token_hex(3)
 
-    async def make(self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone) -> Environment:
-        """One that has not been started. Raises LambdaError when the version cannot run here."""
+    async def make(
+        self,
+        version: FunctionVersion,
+        initialization: Initialization,
+        on_gone: OnGone,
+        *,
+        is_snapshot: bool = False,
+        original: Environment | None = None,
+    ) -> Environment:
+        """One that has not been started. Raises LambdaError when the version cannot run here.
+
+        `is_snapshot`: to be copied, if it can be. `original`: of which it is a copy.
+        """
         group = LogGroupName(version.account_id, version.region, version.logging.log_group)
         stream = new_stream_name(self._clock.now_s(), version.name, version.version, group.name)
         name = f"{self._name_prefix}-{next(self._numbers)}"
-        plan = await self._planner(version, name, stream, initialization)
+        if original is not None:
+            # The variables and tokens of the original, which are in its memory.
+            plan = replace(original.plan, name=name, sandbox=replace(original.plan.sandbox, name=name))
+        else:
+            plan = await self._planner(version, name, stream, initialization)
+            if is_snapshot:
+                plan = self._to_be_copied(plan)
         environment_log = EnvironmentLog(self._log_store, self._clock, group, stream, _application_lines(version))
         platform_log = PlatformLog(environment_log, self._clock, _system_level(version))
         return Environment(
@@ -70,7 +90,18 @@ class EnvironmentMaker:
             on_gone,
             self._response_bytes_max,
             self._add_door,
+            self._forks,
+            original,
         )
+
+    def _to_be_copied(self, plan: EnvironmentPlan) -> EnvironmentPlan:
+        """If it can be: a function that was forked from a zygote, without extensions and without a network."""
+        process = plan.process
+        if self._forks is None or process is None or not process.fork:
+            return plan
+        if plan.extensions or not plan.sandbox.network.is_isolated:
+            return plan
+        return replace(plan, process=replace(process, is_snapshot=True))
 
     async def prepare(self, version: FunctionVersion) -> None:
         """Do ahead what the version's runtime needs for its first environment."""

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from stoker.environments.environment import Environment
 from stoker.environments.group import Group
@@ -33,6 +33,8 @@ NO_ENVIRONMENT = "An execution environment could not be started."
 
 TakeReady = Callable[[FunctionVersion], Environment | None]
 """Gives up an environment of a version that was initialised ahead and is ready to be restored, if there is one."""
+Fork = Callable[[FunctionVersion, OnGone], Awaitable[Environment | None]]
+"""Makes one by a fork of the version's snapshot, if there is one, for the owner that OnGone tells."""
 
 
 class EnvironmentPool:
@@ -67,6 +69,9 @@ class EnvironmentPool:
         self._resting: deque[tuple[float, Group, Environment]] = deque()
         self._expiry_due_s = math.inf
         self._take_ready: TakeReady = _nothing_ready
+        self._fork: Fork = _nothing_to_fork
+        # Held to be copied: no environments that could serve a call.
+        self._snapshots: list[Environment] = []
 
     @property
     def count(self) -> int:
@@ -79,7 +84,7 @@ class EnvironmentPool:
 
     def versions(self) -> list[FunctionVersion]:
         """What the environments run: their packages are mounted somewhere."""
-        return [environment.version for environment in self._all]
+        return [environment.version for environment in (*self._all, *self._snapshots)]
 
     def lease(self, version: FunctionVersion) -> "Lease":
         """An environment of `version`, for one invocation, in an `async with` block.
@@ -110,22 +115,43 @@ class EnvironmentPool:
         while group.idle:
             self.retire(group.idle.popleft())
 
-    def ask_first(self, take_ready: TakeReady) -> None:
-        """Before an environment is started for a call, ask `take_ready`: what it gives is the pool's from then on."""
+    def ask_first(self, take_ready: TakeReady, fork: Fork) -> None:
+        """Before an environment is started for a call, ask `take_ready`, then `fork`: what they give is the pool's."""
         self._take_ready = take_ready
+        self._fork = fork
 
     async def start_ahead(
-        self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone, *, evicts: bool = True
+        self,
+        version: FunctionVersion,
+        initialization: Initialization,
+        on_gone: OnGone,
+        *,
+        evicts: bool = True,
+        is_snapshot: bool = False,
     ) -> Environment:
         """An environment for an owner, who is told when it or its runtime is gone, and retires it in the end.
 
         Its init may have failed. Raises SandboxError, and LambdaError when it cannot be. Unless it `evicts`, no idle
-        environment is ended to make room for it.
+        environment is ended to make room for it. One that is asked for as a snapshot may have become an ordinary one.
         """
         self._make_room_for(version, evicts=evicts)
         self._starting_ahead += 1
         try:
-            return await self._started(version, initialization, on_gone)
+            environment = await self._started(version, initialization, on_gone, is_snapshot=is_snapshot)
+        finally:
+            self._starting_ahead -= 1
+        if environment.is_snapshot and environment in self._all:
+            self._all.discard(environment)
+            self._snapshots.append(environment)
+        return environment
+
+    async def copy(self, original: Environment, on_gone: OnGone, *, evicts: bool = True) -> Environment:
+        """A copy of a snapshot, for an owner as with `start_ahead`. Raises SandboxError and LambdaError."""
+        version = original.version
+        self._make_room_for(version, evicts=evicts)
+        self._starting_ahead += 1
+        try:
+            return await self._started_once(version, original.plan.initialization, on_gone, original=original)
         finally:
             self._starting_ahead -= 1
 
@@ -146,16 +172,19 @@ class EnvironmentPool:
 
     def retire(self, environment: Environment) -> None:
         """End it. Doing it twice is fine."""
-        if environment not in self._all:
+        if environment in self._snapshots:
+            self._snapshots.remove(environment)
+        elif environment in self._all:
+            self._all.discard(environment)
+        else:
             return
-        self._all.discard(environment)
         task = self._background.start(environment.close(), "end of an environment")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """End every environment and wait until nothing is left of it."""
-        for environment in list(self._all):
+        for environment in (*self._all, *self._snapshots):
             self.retire(environment)
         while self._closing:
             await asyncio.gather(*self._closing, return_exceptions=True)
@@ -222,7 +251,9 @@ class EnvironmentPool:
 
     async def _start(self, group: Group) -> None:
         try:
-            environment = await self._started(group.version, _initialization(group.version), self.gone)
+            environment = await self._fork(group.version, self.gone) or await self._started(
+                group.version, _initialization(group.version), self.gone
+            )
         except Exception as error:
             log.error("no environment for %s: %s", group.version.version_arn, error)
             waiting = group.next_waiting()
@@ -233,21 +264,41 @@ class EnvironmentPool:
             group.starting -= 1
         self._offer(group, environment)
 
-    async def _started(self, version: FunctionVersion, initialization: Initialization, on_gone: OnGone) -> Environment:
-        for left in reversed(range(START_TRIES)):
-            environment = await self._maker.make(version, initialization, on_gone)
-            self._all.add(environment)
+    async def _started(
+        self,
+        version: FunctionVersion,
+        initialization: Initialization,
+        on_gone: OnGone,
+        *,
+        is_snapshot: bool = False,
+    ) -> Environment:
+        for _ in range(START_TRIES - 1):
             try:
-                await environment.start()
-            except BaseException as error:
-                self._all.discard(environment)
-                await environment.close()
-                if left == 0 or not isinstance(error, SandboxError):
-                    raise
+                return await self._started_once(version, initialization, on_gone, is_snapshot=is_snapshot)
+            except SandboxError as error:
                 log.warning("%s; trying again", error)
-            else:
-                return environment
-        raise AssertionError
+        return await self._started_once(version, initialization, on_gone, is_snapshot=is_snapshot)
+
+    async def _started_once(
+        self,
+        version: FunctionVersion,
+        initialization: Initialization,
+        on_gone: OnGone,
+        *,
+        is_snapshot: bool = False,
+        original: Environment | None = None,
+    ) -> Environment:
+        environment = await self._maker.make(
+            version, initialization, on_gone, is_snapshot=is_snapshot, original=original
+        )
+        self._all.add(environment)
+        try:
+            await environment.start()
+        except BaseException:
+            self._all.discard(environment)
+            await environment.close()
+            raise
+        return environment
 
     def give_back(self, group: Group, environment: Environment) -> None:
         """The end of a lease."""
@@ -316,9 +367,16 @@ class EnvironmentPool:
         groups = [group for group in self._groups.values() if group.idle]
         groups = groups or [group for group in self._kept if group.gives_way and group.idle]
         if not groups:
-            return False
+            return self._retire_oldest_snapshot()
         oldest = min(groups, key=lambda group: group.idle[0].idle_since_s)
         self.retire(oldest.idle.popleft())
+        return True
+
+    def _retire_oldest_snapshot(self) -> bool:
+        """Without it, its version is initialised for each environment."""
+        if not self._snapshots:
+            return False
+        self.retire(self._snapshots[0])
         return True
 
     # Housekeeping
@@ -391,6 +449,10 @@ def _told(error: Exception, version: FunctionVersion) -> LambdaError:
             return mount_failure(version.file_systems)
         case _:
             return ServiceException(NO_ENVIRONMENT)
+
+
+async def _nothing_to_fork(_: FunctionVersion, __: OnGone) -> Environment | None:
+    return None
 
 
 def _nothing_ready(_: FunctionVersion) -> Environment | None:

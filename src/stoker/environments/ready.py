@@ -11,10 +11,12 @@ import logging
 from stoker.environments.demand import Demand
 from stoker.environments.environment import Environment
 from stoker.environments.group import Group
+from stoker.environments.maker import OnGone
 from stoker.environments.outcomes import FailedInit
 from stoker.environments.pool import EnvironmentPool
 from stoker.errors import TooManyRequestsException
 from stoker.functions.records import FunctionVersion
+from stoker.sandbox.sandbox import SandboxError
 from stoker.supervision import Background
 
 log = logging.getLogger("stoker.environments")
@@ -25,6 +27,8 @@ REFILL_AFTER_S = 0.2
 PAUSE_FIRST_S = 0.5
 PAUSE_MAX_S = 60.0
 SOON_S = 5.0
+# How many snapshots that cannot be copied are made; then each environment is initialised for itself.
+FAILED_COPIES_MAX = 2
 
 
 class ReadyEnvironments(Group):
@@ -51,6 +55,11 @@ class ReadyEnvironments(Group):
         self._pause_s = PAUSE_FIRST_S
         self._changed = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
+        # What the others are copies of, while that can be.
+        self._snapshot: Environment | None = None
+        self._snapshot_turn = asyncio.Lock()
+        self._failed_copies = 0
+        self._failed_snapshot: Environment | None = None
         pool.keep(self)
 
     @property
@@ -61,10 +70,15 @@ class ReadyEnvironments(Group):
         """Initialise one now, whoever waits; a failure is the function's. Raises as `EnvironmentPool.start_ahead`."""
         self.starting += 1
         try:
-            environment = await self._pool.start_ahead(self.version, "snap-start", self._gone)
+            async with self._snapshot_turn:
+                environment = await self._pool.start_ahead(self.version, "snap-start", self._gone, is_snapshot=True)
+                is_held = self._keeps_snapshot(environment)
         finally:
             self.starting -= 1
-        self._join(environment)
+        if is_held:
+            self.ensure_kept()
+        else:
+            self._join(environment)
         return environment.init_failure
 
     def take(self) -> Environment | None:
@@ -75,6 +89,19 @@ class ReadyEnvironments(Group):
         self._demand.note(now_s)
         environment = self.idle.pop() if self.idle else None
         self.ensure_kept()
+        return environment
+
+    async def copy(self, on_gone: OnGone, *, evicts: bool = True) -> Environment | None:
+        """A copy of the snapshot; None if there is no snapshot, or none that can be copied. Raises LambdaError."""
+        original = self._snapshot
+        if original is None:
+            return None
+        try:
+            environment = await self._pool.copy(original, on_gone, evicts=evicts)
+        except SandboxError as error:
+            self._not_copied(original, error)
+            return None
+        self._failed_copies = 0
         return environment
 
     def ensure_kept(self) -> None:
@@ -92,6 +119,7 @@ class ReadyEnvironments(Group):
             self._keeping.cancel()
         while self.idle:
             self._pool.retire(self.idle.popleft())
+        self._forget_snapshot()
 
     async def wait_still(self) -> None:
         """After `drain`: until nothing starts any more."""
@@ -129,7 +157,7 @@ class ReadyEnvironments(Group):
     async def _fill_one(self) -> None:
         try:
             async with self._turns:
-                environment = await self._pool.start_ahead(self.version, "snap-start", self._gone, evicts=False)
+                environment = await self._new()
         except TooManyRequestsException:  # no memory: calls come first
             self._pause()
         except Exception as error:
@@ -139,6 +167,52 @@ class ReadyEnvironments(Group):
             self._join(environment)
         finally:
             self.starting -= 1
+
+    # The snapshot (decision 0044)
+
+    async def _new(self) -> Environment:
+        if self._failed_copies < FAILED_COPIES_MAX:
+            async with self._snapshot_turn:
+                if self._snapshot is None:
+                    environment = await self._started(is_snapshot=True)
+                    if not self._keeps_snapshot(environment):
+                        return environment
+            copy = await self.copy(self._gone, evicts=False)
+            if copy is not None:
+                return copy
+        return await self._started(is_snapshot=False)
+
+    async def _started(self, *, is_snapshot: bool) -> Environment:
+        return await self._pool.start_ahead(
+            self.version, "snap-start", self._gone, evicts=False, is_snapshot=is_snapshot
+        )
+
+    def _keeps_snapshot(self, environment: Environment) -> bool:
+        """Whether it is one. Where init was well and it is none, the next would be none either."""
+        if not environment.is_snapshot:
+            if environment.is_initialised:
+                self._failed_copies = FAILED_COPIES_MAX
+            return False
+        if self.is_drained:
+            self._pool.retire(environment)
+            return False
+        self._snapshot = environment
+        return True
+
+    def _not_copied(self, original: Environment, error: SandboxError) -> None:
+        log.warning("no copy of the snapshot of %s: %s", self.version.version_arn, error)
+        if original is not self._failed_snapshot:  # those that fail together count once
+            self._failed_snapshot = original
+            self._failed_copies += 1
+            if self._failed_copies >= FAILED_COPIES_MAX:
+                log.warning("%s is initialised for each environment anew", self.version.version_arn)
+        if original is self._snapshot:
+            self._forget_snapshot()
+
+    def _forget_snapshot(self) -> None:
+        snapshot, self._snapshot = self._snapshot, None
+        if snapshot is not None:
+            self._pool.retire(snapshot)
 
     def _join(self, environment: Environment) -> None:
         if self.is_drained or not environment.is_initialised:
@@ -150,6 +224,10 @@ class ReadyEnvironments(Group):
 
     def _gone(self, environment: Environment) -> None:
         """It ended by itself. One that was taken is the pool's."""
+        if environment.is_snapshot:
+            if environment is self._snapshot:
+                self._forget_snapshot()
+            return
         if environment not in self.idle:
             self._pool.gone(environment)
             return

@@ -9,6 +9,7 @@ import asyncio
 import logging
 
 from stoker.environments.environment import Environment
+from stoker.environments.maker import OnGone
 from stoker.environments.pool import EnvironmentPool
 from stoker.environments.ready import ReadyEnvironments
 from stoker.functions.records import Function, FunctionKey, FunctionVersion, Reason, State
@@ -37,7 +38,7 @@ class Snapshots:
         self._ready: dict[str, ReadyEnvironments] = {}
         self._of_function: dict[FunctionKey, set[str]] = {}
         self._making: set[asyncio.Task[Reason | None]] = set()
-        pool.ask_first(self._take)
+        pool.ask_first(self._take, self._copy)
 
     async def make(self, version: FunctionVersion) -> Reason | None:
         """Initialise the first environment of a Pending version; why it cannot become Active, None if it can."""
@@ -82,6 +83,10 @@ class Snapshots:
     def _take(self, version: FunctionVersion) -> Environment | None:
         ready = self._ready.get(version.build_id)
         return None if ready is None else ready.take()
+
+    async def _copy(self, version: FunctionVersion, on_gone: OnGone) -> Environment | None:
+        ready = self._ready.get(version.build_id)
+        return None if ready is None else await ready.copy(on_gone)
 
     def _of(self, version: FunctionVersion) -> ReadyEnvironments:
         ready = self._ready.get(version.build_id)

@@ -202,6 +202,17 @@ class Exchange:
         """Whether the runtime has been initialised for a snapshot, and waits to be restored."""
         return self.state is RuntimeState.RESTORE_READY
 
+    def hold(self) -> bool:
+        """The runtime has been initialised for a snapshot, and does not go on: copies of it will be restored.
+
+        False if it has asked for something before: then it is no such runtime.
+        """
+        if self.state is not RuntimeState.STARTED or self._init.done():
+            return False
+        self.state = RuntimeState.RESTORE_READY
+        self._init.set_result(None)
+        return True
+
     def restore(self) -> asyncio.Future[RestoreResult]:
         """Let a runtime that `awaits_restore` go on. The result is None when it asks for its first event."""
         assert self.awaits_restore

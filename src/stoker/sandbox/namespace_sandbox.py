@@ -15,6 +15,7 @@ from stoker.sandbox.cgroup import Cgroup
 from stoker.sandbox.helper_process import receive, send
 from stoker.sandbox.launcher_process import LauncherProcess, step_error
 from stoker.sandbox.sandbox import (
+    RUNTIME,
     SANDBOX,
     Exit,
     FileSystemError,
@@ -25,6 +26,7 @@ from stoker.sandbox.sandbox import (
     Step,
     connected,
 )
+from stoker.sandbox.snapshot import Snapshot
 
 log = logging.getLogger("stoker.sandbox")
 
@@ -64,13 +66,18 @@ class NamespaceSandbox:
         self.is_ahead = False
         # Files that are hidden until it is complete.
         self.covered: list[str] = []
-        self._group = group
+        self.group = group
         self._control = control
         self._on_exit: OnExit = _ignore_exit
         self._release = release
         self._pid = 0
         self._pidfd = -1
         self._peak_seen_mb = 0
+        # What is held here to be forked; and what this is a copy of, with the memory that it shares.
+        self.snapshot: Snapshot | None = None
+        self._original: Snapshot | None = None
+        self._shared_mb = 0
+        self._memory_mb = 0
         loop = asyncio.get_running_loop()
         self._prepared: asyncio.Future[None] = loop.create_future()
         self._ready: asyncio.Future[list[int]] = loop.create_future()
@@ -87,7 +94,7 @@ class NamespaceSandbox:
         self._pid = pid
         self._pidfd = pidfd
         self.launcher = launcher
-        self._group.begins_with(pid)
+        self.group.begins_with(pid)
         asyncio.get_running_loop().add_reader(pidfd, self._died)
 
     @property
@@ -114,14 +121,40 @@ class NamespaceSandbox:
         FileSystemError, OSError.
         """
         self._on_exit = on_exit
-        self._group.limit_memory(spec.memory_mb, spec.tmp_mb)
+        self.group.limit_memory(spec.memory_mb, spec.tmp_mb)
         self._order(order, descriptors)
         kept = await self._ready
-        self._group.watch_memory(self._out_of_memory)
+        self.group.watch_memory(self._out_of_memory)
         return kept
+
+    def holds_snapshot(self) -> None:
+        """Its first process is to be held. Before it is completed."""
+        self.snapshot = Snapshot(self.kill, self.signal)
+
+    def copies(self, original: "NamespaceSandbox", spec: SandboxSpec, on_exit: OnExit) -> None:
+        """It is going to be a copy of what `original` holds, and of `spec`. Raises OSError."""
+        assert original.snapshot is not None
+        self._on_exit = on_exit
+        self._shared_mb, self._memory_mb = original.memory_max_mb(), spec.memory_mb
+        self.group.limit_memory(spec.memory_mb, spec.tmp_mb)
+        self._original = original.snapshot
+        self._original.copied()
+
+    async def wait_copied(self) -> None:
+        """Until its runtime goes on. Raises SandboxError."""
+        await self._prepared
+        await self._ready
+        self.group.watch_memory(self._out_of_memory)
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """The process id of its first process, and a descriptor of that."""
+        return self._pid, self._pidfd
 
     def run_on(self, cores: Sequence[int]) -> None:
         """Where its processes begin. From here, while the first one sleeps: moving a running one takes milliseconds."""
+        if not self._pid:  # a copy, which is put there before it runs
+            return
         # A core may have been taken from the host, or this node from it; the quota bounds the function in any case.
         with contextlib.suppress(OSError):
             os.sched_setaffinity(self._pid, cores)
@@ -129,7 +162,7 @@ class NamespaceSandbox:
     def start(self, process: ProcessSpec, output: int | None = None) -> None:
         self._order(order_to_start(process), () if output is None else (output,))
         # Whoever ran out of memory before is gone.
-        self._group.watch_memory(self._out_of_memory)
+        self.group.watch_memory(self._out_of_memory)
 
     def signal(self, process: str, number: int) -> None:
         with contextlib.suppress(SandboxError):
@@ -148,49 +181,52 @@ class NamespaceSandbox:
 
     def set_cpu(self, vcpus: float) -> None:
         with contextlib.suppress(OSError):
-            self._group.set_cpu(vcpus)
+            self.group.set_cpu(vcpus)
 
     def freeze(self) -> None:
         with contextlib.suppress(OSError):
-            if not self._group.freeze():
+            if not self.group.freeze():
                 self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
         with contextlib.suppress(OSError):
-            if not self._group.thaw():
+            if not self.group.thaw():
                 self._signal_all(signal.SIGCONT)
 
     def memory_max_mb(self) -> int:
         try:
-            counted = self._group.memory_max_mb()
+            counted = self.group.memory_max_mb()
         except OSError:
             return 0
-        return counted if counted is not None else self._peak_of_processes_mb()
+        used_mb = counted if counted is not None else self._peak_of_processes_mb()
+        return min(used_mb + self._shared_mb, self._memory_mb) if self._shared_mb else used_mb
 
     def ran_out_of_memory(self) -> bool:
         try:
-            return self._group.ran_out_of_memory()
+            return self.group.ran_out_of_memory()
         except OSError:
             return False
 
     def kill(self) -> None:
         if self._is_killed or self._gone.done():
             return
+        if self.snapshot is not None and self.snapshot.kill():
+            return
         self._is_killed = True
-        self._group.kill()
+        self.group.kill()
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         # A frozen process does not die until it is thawed (cgroup v1).
         with contextlib.suppress(OSError):
-            self._group.thaw()
+            self.group.thaw()
 
     async def wait_closed(self) -> None:
         await asyncio.shield(self._gone)
-        self._group.close()
+        self.group.close()
         # The kernel empties a group shortly after its last process ended, and v1 has no way to be told when.
         for pause_s in REMOVE_PAUSES_S:
-            if self._group.remove():
+            if self.group.remove():
                 break
             await asyncio.sleep(pause_s)
         else:
@@ -240,6 +276,8 @@ class NamespaceSandbox:
                 if not self._prepared.done():
                     self._prepared.set_result(None)
             case "ready":
+                if message["is_snapshot"] and self.snapshot is not None:
+                    self.snapshot.begins(socket.socket(fileno=descriptors.pop()), self._pid)
                 self.steps += [Step(name, ended_s) for name, ended_s in message["steps"]]
                 if self._ready.done():  # nobody waited so long
                     for descriptor in descriptors:
@@ -285,6 +323,9 @@ class NamespaceSandbox:
     def _out_of_memory(self) -> None:
         """The function's memory is used up: end its processes as the kernel's own killer would; /tmp stays."""
         log.debug("%s is out of memory", self.name)
+        if self.snapshot is not None:  # its first process sees copies, too
+            self.signal(RUNTIME, signal.SIGKILL)
+            return
         self._signal_all(signal.SIGKILL)
 
     def _signal_all(self, number: int) -> None:
@@ -319,6 +360,10 @@ class NamespaceSandbox:
         if self._pidfd >= 0:
             loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
+        if self.snapshot is not None:
+            self.snapshot.close()
+        if self._original is not None:
+            self._original.forget_copy()
         self._fail("the sandbox has ended")
         self._gone.set_result(None)
         self._on_exit(Exit(SANDBOX, None, signal.SIGKILL))

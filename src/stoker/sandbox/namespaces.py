@@ -37,15 +37,28 @@ from stoker.sandbox.passing_launchers import PassingLaunchers
 from stoker.sandbox.preloaded import PreloadedLaunchers
 from stoker.sandbox.processors import Processors, Share
 from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, preload_order, root_recipe
-from stoker.sandbox.sandbox import OnExit, ProcessSpec, SandboxError, SandboxSpec, Step
+from stoker.sandbox.sandbox import (
+    SNAPSHOT_VCPUS,
+    OnExit,
+    ProcessSpec,
+    Sandbox,
+    SandboxError,
+    SandboxSpec,
+    Step,
+)
 
 log = logging.getLogger("stoker.sandbox")
 
 MAKE_LIMIT_S = 20.0
+# Beyond the launcher's own limit, which ends what does not answer.
+FORK_LIMIT_S = 8.0
+# What a snapshot may use while it is forked, whatever its function has.
+FORK_VCPUS = 1.0
 # Above what systemd hands out to containers, below 2^31 (systemd, UIDS-GIDS): no user of the host has these.
 UID_FIRST = 0x70000000
 UIDS_PER_NODE = 65536
 HOSTNAME = "169.254.100.1"
+PORTS = [RUNTIME_API_PORT, AWS_ENDPOINT_PORT]
 MB = 1024 * 1024
 NODES_MAX = 4000
 
@@ -140,11 +153,15 @@ class NamespaceSandboxes:
         build = self._preloaded.usable(spec.build)
         kind = Kind(build.launcher_name, first.fork, spec.network, build, interpreter)
         self._passing.used(build)
-        sandbox = self._blanks.take(kind) or await self._blank(replace(kind, ahead=None))
+        # A snapshot's processes have a filter of their own, also those that would wait in a sandbox already.
+        ready = None if first.is_snapshot else self._blanks.take(kind)
+        sandbox = ready or await self._blank(replace(kind, ahead=None))
         sandbox.is_ahead = False
         try:
             async with asyncio.timeout(MAKE_LIMIT_S):
                 opened = await self._opened(spec, sandbox.slot)
+                if first.is_snapshot:
+                    sandbox.holds_snapshot()
                 try:
                     order = self._order(spec, first, sandbox) | {"file_systems": opened.orders}
                     kept = await sandbox.complete(order, spec, on_exit, opened.descriptors)
@@ -156,6 +173,71 @@ class NamespaceSandboxes:
             raise _as_sandbox_error(error) from error
         self._blanks.refill(kind)
         return sandbox
+
+    # Snapshots (decision 0044)
+
+    @property
+    def can_fork(self) -> bool:
+        """Whether an initialised function can be forked here (`launcher/snapshot.py`)."""
+        return self.isolation == "namespaces" and self._is_privileged and os.uname().machine == "x86_64"
+
+    def held(self, snapshot: Sandbox) -> "asyncio.Future[str]":
+        assert isinstance(snapshot, NamespaceSandbox)
+        assert snapshot.snapshot is not None
+        return snapshot.snapshot.held
+
+    async def fork(self, snapshot: Sandbox, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> NamespaceSandbox:
+        """Not made ahead: what takes long, joining control groups, needs the process."""
+        assert isinstance(snapshot, NamespaceSandbox)
+        assert snapshot.snapshot is not None
+        sandbox, output, theirs = self._new_sandbox()
+        try:
+            try:
+                sandbox.copies(snapshot, spec, on_exit)
+                async with snapshot.snapshot.turn:
+                    await self._forked(sandbox, snapshot, spec, first, [theirs.fileno(), output])
+            finally:
+                theirs.close()
+                os.close(output)
+            async with asyncio.timeout(FORK_LIMIT_S):
+                await sandbox.wait_copied()
+        except BaseException as error:
+            await self._discard(sandbox)
+            raise _as_sandbox_error(error) from error
+        return sandbox
+
+    async def _forked(
+        self,
+        sandbox: NamespaceSandbox,
+        original: NamespaceSandbox,
+        spec: SandboxSpec,
+        first: ProcessSpec,
+        ends: list[int],
+    ) -> None:
+        assert original.snapshot is not None
+        if original.launcher is None or not original.is_alive:
+            raise SandboxError("the snapshot has ended")
+        channel, (first_pid, first_pidfd) = original.snapshot.reached(), original.first
+        groups, is_v2 = sandbox.group.attach_descriptors()
+        order = self._common_order(sandbox, spec.memory_mb) | {
+            "id": sandbox.name,
+            "fork": original.snapshot.pid,
+            "first": first_pid,
+            "start": {"name": first.name},
+            "cgroup_v2": is_v2,
+            "ports": PORTS,
+            "tmp_bytes": spec.tmp_mb * MB,
+        }
+        original.set_cpu(FORK_VCPUS)
+        try:
+            descriptors = [*ends, channel.fileno(), first_pidfd, *groups]
+            async with asyncio.timeout(FORK_LIMIT_S):
+                pid, pidfd = await original.launcher.make(order, descriptors)
+        finally:
+            original.set_cpu(SNAPSHOT_VCPUS)
+            for descriptor in groups:
+                os.close(descriptor)
+        sandbox.attach(pid, pidfd, original.launcher)
 
     # Blanks: sandboxes made ahead, up to the point where the function's own directories and limits come in.
 
@@ -200,23 +282,16 @@ class NamespaceSandboxes:
 
     async def _made_blank(self, launcher: LauncherProcess, network: Network, is_ahead: bool) -> NamespaceSandbox:
         lease = await self._lease(network)
-        slot = self._take_slot()
-        name = f"{slot}-{next(self._numbers)}"
-        group = self._group(name)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        output, writer = _pipe()
-        writers = [writer]
-        sandbox = self._sandbox_class(name, slot, group, ours, output, self._release)
+        sandbox, writer, theirs = self._new_sandbox()
         sandbox.is_ahead = is_ahead
-        self._sandboxes.add(sandbox)
+        writers, name, group = [writer], sandbox.name, sandbox.group
         if lease is not None:
             self._lease_numbers[name] = lease.number
         try:
             try:
                 attach, is_v2 = group.attach_descriptors()
                 writers += attach
-                ports = [RUNTIME_API_PORT, AWS_ENDPOINT_PORT]
-                order = {"id": name, "cgroup_v2": is_v2, "hostname": HOSTNAME, "ports": ports}
+                order = {"id": name, "cgroup_v2": is_v2, "hostname": HOSTNAME, "ports": PORTS}
                 order["has_network"] = not network.is_isolated
                 order["is_part"] = self._processors.are_shown_in_part
                 if lease is not None:
@@ -235,6 +310,17 @@ class NamespaceSandboxes:
             await self._discard(sandbox)
             raise _as_sandbox_error(error) from error
         return sandbox
+
+    def _new_sandbox(self) -> tuple[NamespaceSandbox, int, socket.socket]:
+        """One without processes; its end of the pipe for output, and of the connection with its first process."""
+        slot = self._take_slot()
+        name = f"{slot}-{next(self._numbers)}"
+        group = self._group(name)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output, writer = _pipe()
+        sandbox = self._sandbox_class(name, slot, group, ours, output, self._release)
+        self._sandboxes.add(sandbox)
+        return sandbox, writer, theirs
 
     def _group(self, name: str) -> Cgroup:
         return Cgroup(self._hierarchies, name, self._limits.processes_max)
@@ -299,6 +385,7 @@ class NamespaceSandboxes:
             "hidden": sandbox.covered + hidden_places(spec.build) + self._directories.hidden,
             "tmp_bytes": spec.tmp_mb * MB,
             "keeper_uid": None,
+            "is_snapshot": first.is_snapshot,
             "start": order_to_start(first),
         }
 

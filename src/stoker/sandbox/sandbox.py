@@ -17,6 +17,8 @@ from stoker.sandbox.network.records import ISOLATED, Network
 
 RUNTIME = "runtime"
 SANDBOX = "sandbox"
+# What a sandbox that is held to be forked may use of a processor meanwhile: it has nothing to do.
+SNAPSHOT_VCPUS = 0.05
 
 
 class SandboxError(Exception):
@@ -60,6 +62,7 @@ class SandboxSpec:
 class ProcessSpec:
     """A process to start in a sandbox. `fork` goes on in the zygote's interpreter with `handler`, instead of `argv`.
 
+    `is_snapshot`: it may be held where it would be restored, to be forked there (`Forks`).
     `ahead` is the command line of an interpreter that may have been started before, without the function's variables
     (`sandbox/ahead.py`), or will be started in the sandbox that begins with this process; empty if none may.
     """
@@ -71,6 +74,7 @@ class ProcessSpec:
     handler: str
     fork: bool
     ahead: tuple[str, ...] = ()
+    is_snapshot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,19 @@ class SandboxMaker(Protocol):
         """A new sandbox with its first process started. Raises SandboxError, FileSystemError.
 
         `on_exit` is called for each process that ends, and once with the name SANDBOX when the sandbox itself is gone.
+        """
+
+
+class Forks(Protocol):
+    """What a maker offers besides, if its sandboxes can be forked: a function is initialised once, and then copied."""
+
+    def held(self, snapshot: Sandbox) -> "asyncio.Future[str]":
+        """Of a sandbox whose first process `is_snapshot`: "" once that is held, or why it cannot be and goes on."""
+
+    async def fork(self, snapshot: Sandbox, spec: SandboxSpec, first: ProcessSpec, on_exit: OnExit) -> Sandbox:
+        """A new sandbox, in which what is held in `snapshot` goes on as a copy. Raises SandboxError.
+
+        `first` is what `snapshot` was made with. A snapshot that is killed ends once its copies have ended.
         """
 
 

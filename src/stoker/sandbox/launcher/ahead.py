@@ -144,7 +144,7 @@ def _become_interpreter(channel: socket.socket, become: Callable[[], None]) -> N
         os._exit(1)
 
 
-def install_filter() -> int:
+def install_filter(*, forks_apart: bool = False) -> int:
     """For this process and all that it starts; the answer is what `seccomp.install` gives."""
     sc.prctl(sc.PR_SET_NO_NEW_PRIVS, 1)
-    return seccomp.install()
+    return seccomp.install(forks_apart=forks_apart)

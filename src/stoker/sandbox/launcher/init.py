@@ -16,7 +16,7 @@ import struct
 import time
 from typing import Any
 
-from . import ahead, file_systems, gvisor, limits, resources, runtime, sysinfo
+from . import ahead, file_systems, gvisor, held, limits, resources, runtime, sysinfo
 from . import syscalls as sc
 from .messages import close_all, receive, send
 from .processes import Processes
@@ -71,7 +71,7 @@ def run(
         try:
             listeners = _prepare(spec, descriptors, network, host, steps)
             # The last one is the X-Ray daemon's.
-            listeners.append(_daemon())
+            listeners.append(daemon())
             steps.end("network")
             prepared = {"event": "prepared", "steps": steps.take()}
             send(control, prepared, [listener.fileno() for listener in listeners])
@@ -93,9 +93,11 @@ def run(
                 else:
                     gvisor.boot()
                     processes = gvisor.Guests(control, descriptors[OUTPUT], (INSIDE_UID, INSIDE_GID))
-                send(control, {"event": "ready", "steps": steps.take()}, kept)
-                close_all(kept)
-                processes.serve(order["start"])
+                channel, node_channel = held.channel() if order["is_snapshot"] else ([], [])
+                ready = {"event": "ready", "steps": steps.take(), "is_snapshot": order["is_snapshot"]}
+                send(control, ready, kept + node_channel)
+                close_all(kept + node_channel)
+                processes.serve(order["start"], channel, held.install if channel else None)
             status = 0
         except OSError as error:
             is_mount = isinstance(error, file_systems.MountFailedError)
@@ -123,7 +125,7 @@ def _prepare(
         # This process ends with the launcher; the change of identity in step 7 makes the kernel forget it.
         sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
         step = "3. /proc and /sys"
-        _mount_proc()
+        mount_proc()
         resources.prepare(host, is_part=spec["is_part"])
         # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell.
         _write("/proc/self/oom_score_adj", "0")
@@ -132,7 +134,7 @@ def _prepare(
         if network is not None:
             sc.setns(network, sc.CLONE_NEWNET)
             os.close(network)
-        listeners = _listen(spec["ports"])
+        listeners = listen(spec["ports"])
         step = "5. host name"
         socket.sethostname(spec["hostname"])
     except OSError as error:
@@ -180,11 +182,13 @@ def _complete(
             gvisor.become_keeper(order["keeper_uid"], *_two_users(order["outside_uid"], order["keeper_uid"]))
             return kept, -1
         step = "7. limits and identity"
-        limits.set_own(order["files_max"], order["processes_max"])
+        # All forks of a snapshot are its user's: its user namespace bounds nothing, or one could starve the others.
+        limits.set_own(order["files_max"], limits.ENDLESS if order["is_snapshot"] else order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged, None if waiting is None else waiting.namespace)
+        limits.set_processes_softly(order["processes_max"])
         steps.end("identity")
         step = "8. filter"  # after it this process can only do what the function can
-        listener = ahead.install_filter()
+        listener = ahead.install_filter(forks_apart=order["is_snapshot"])
         steps.end("filter")
     except file_systems.MountFailedError:
         raise
@@ -209,7 +213,7 @@ def _keep_only(descriptors: list[int]) -> None:
     os.closerange(low, 1 << 20)
 
 
-def _mount_proc() -> None:
+def mount_proc() -> None:
     sc.mount("none", "/", "", sc.MS_REC | sc.MS_PRIVATE)
     sc.mount("proc", "/proc", "proc", sc.MS_NOSUID | sc.MS_NODEV | sc.MS_NOEXEC)
     for name in _MASKED_FILES:
@@ -233,7 +237,7 @@ def _mount_function(order: dict[str, Any], is_privileged: bool) -> None:
         sc.umount_detached("/run/stoker/proc")
 
 
-def _listen(ports: list[int]) -> list[socket.socket]:
+def listen(ports: list[int]) -> list[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as interface:
         _set_address(interface, b"lo:1", LINK_LOCAL_ADDRESS)
         request = struct.pack("16sh", b"lo", 0)
@@ -255,7 +259,7 @@ def _listen(ports: list[int]) -> list[socket.socket]:
     return listeners
 
 
-def _daemon() -> socket.socket:
+def daemon() -> socket.socket:
     """Where X-Ray's SDKs send their segments: datagrams, which the node reads."""
     daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     daemon.bind((LINK_LOCAL_ADDRESS, DAEMON_PORT))

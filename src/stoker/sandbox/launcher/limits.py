@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import resource
 
-_ENDLESS = resource.RLIM_INFINITY
+ENDLESS = resource.RLIM_INFINITY
 _CORE_BYTES = 10 * 1024 * 1024 * 1024
 
 
 def set_common() -> None:
     """Those that are the same for all functions: the launcher's own, which every sandbox inherits."""
     _set(resource.RLIMIT_MEMLOCK, 65536, 65536)
-    _set(resource.RLIMIT_STACK, 8 * 1024 * 1024, _ENDLESS)
+    _set(resource.RLIMIT_STACK, 8 * 1024 * 1024, ENDLESS)
     # A core that would go to a program of the host's is none. Into a file goes what fits into /tmp.
     core_bytes = 0 if _pipes_cores() else _CORE_BYTES
     _set(resource.RLIMIT_CORE, core_bytes, core_bytes)
@@ -22,13 +22,24 @@ def set_common() -> None:
         resource.RLIMIT_FSIZE,
         resource.RLIMIT_RSS,
     ):
-        _set(kind, _ENDLESS, _ENDLESS)
+        _set(kind, ENDLESS, ENDLESS)
 
 
 def set_own(files_max: int, processes_max: int) -> None:
     """Those that are the function's."""
     _set(resource.RLIMIT_NOFILE, files_max, files_max)
-    _set(resource.RLIMIT_NPROC, processes_max, processes_max)
+    set_processes(processes_max)
+
+
+def set_processes(most: int) -> None:
+    _set(resource.RLIMIT_NPROC, most, most)
+
+
+def set_processes_softly(most: int) -> int:
+    """As many, for now; what it was."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    resource.setrlimit(resource.RLIMIT_NPROC, (_at_most(most, hard), hard))
+    return soft
 
 
 def _set(kind: int, soft: int, hard: int) -> None:
@@ -40,9 +51,9 @@ def _set(kind: int, soft: int, hard: int) -> None:
 
 
 def _at_most(value: int, most: int) -> int:
-    if most == _ENDLESS:
+    if most == ENDLESS:
         return value
-    return most if value == _ENDLESS else min(value, most)
+    return most if value == ENDLESS else min(value, most)
 
 
 def _pipes_cores() -> bool:

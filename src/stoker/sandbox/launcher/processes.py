@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import ahead, runtime, sysinfo
@@ -35,10 +36,15 @@ class Processes:
         # One for each filter: an interpreter that was started ahead has another one than this process.
         memories = [memory, None if waiting is None else waiting.memory]
         self._memories = {it.listener: it for it in memories if it is not None and it.listener >= 0}
+        self._channel: Sequence[int] = ()
+        self._hold: Callable[[runtime.Zygote], None] | None = None
         self._names: dict[int, str] = {}
         self._poll = select.poll()
 
-    def serve(self, first: dict[str, Any]) -> None:
+    def serve(
+        self, first: dict[str, Any], channel: Sequence[int] = (), hold: Callable[[runtime.Zygote], None] | None = None
+    ) -> None:
+        """`channel` and `hold` are for the first process alone (`held.py`)."""
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -46,7 +52,10 @@ class Processes:
         for listener in self._memories:
             self._keep.append(listener)
             self._poll.register(listener, select.POLLIN)
+        self._channel, self._hold = channel, hold
         self._start(first, [])
+        self._channel, self._hold = (), None
+        close_all(list(channel))
         self._poll.register(self._control, select.POLLIN)
         self._poll.register(wake_read, select.POLLIN)
         while True:
@@ -104,7 +113,9 @@ class Processes:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in self._keep:
             os.close(descriptor)
-        runtime.run(order, output, self._zygote)
+        if self._hold is not None and self._zygote is not None:
+            self._hold(self._zygote)
+        runtime.run(order, output, self._zygote, *self._channel)
 
     def _signal(self, name: str, number: int) -> None:
         for pid, known in list(self._names.items()):

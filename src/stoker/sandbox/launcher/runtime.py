@@ -17,7 +17,8 @@ from . import preload
 from . import syscalls as sc
 
 TELEMETRY_DESCRIPTOR = 62  # as on AWS
-# Where an interpreter that is started ahead hears of its function; closed then.
+# Where an interpreter that is started ahead hears of its function (closed then), and an initialised function that it is
+# to be forked (`held.py`).
 CHANNEL_DESCRIPTOR = 63
 
 # Directories where a package or a layer may have libraries of its own.
@@ -83,6 +84,11 @@ class Zygote:
         for name in self._launcher:
             del sys.modules[name]
 
+    def change_hooks(self, change: Callable[[Callable[[], object]], Callable[[], object]]) -> None:
+        """Before `run`: what os.register_at_fork() gets, of libraries and of the function, is changed so first."""
+        register = self._register
+        self._register = lambda **hooks: register(**{when: change(hook) for when, hook in hooks.items()})
+
     def run(self, environment: dict[str, str], handler: str) -> None:
         """Run AWS's client for `handler`, as `/var/runtime/bootstrap.py` would. Returns only by an exception."""
         self.make_ready()
@@ -134,8 +140,8 @@ class Zygote:
 
 
 def run(order: dict[str, Any], output: int, zygote: Zygote | None, channel: int | None = None) -> None:
-    """Never returns. `output` becomes standard output, standard error and the framed log, `channel` what `ahead.py` is
-    about.
+    """Never returns. `output` becomes standard output, standard error and the framed log, `channel` what `ahead.py` or
+    `held.py` is about.
 
     `order`: {"name", "argv", "environment", "directory", "handler", "fork": bool}. Without `argv` there is nothing to
     become.

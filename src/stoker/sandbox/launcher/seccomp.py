@@ -88,6 +88,7 @@ ABSENT = {
     "io_uring_setup": (425, 425),
 }
 CLONE = (56, 220)
+UNSHARE = (272, 97)
 SYSINFO = (99, 179)
 SOCKET = (41, 198)
 NEWEST_KNOWN = 450
@@ -97,8 +98,8 @@ _CLONE_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x100000
 _ADDRESS_FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (which getifaddrs(3) needs)
 
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER, _JUMP_SET, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _ARGUMENT_0 = 0, 4, 16
-_ALLOW, _KILL_PROCESS, _ERRNO, _NOTIFY = 0x7FFF0000, 0x80000000, 0x00050000, 0x7FC00000
+_NUMBER, _ARCHITECTURE, _ARGUMENT_0, _ARGUMENT_0_HIGH = 0, 4, 16, 20
+_ALLOW, _KILL_PROCESS, _ERRNO, _NOTIFY, _TRACE = 0x7FFF0000, 0x80000000, 0x00050000, 0x7FC00000, 0x7FF00000
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -110,20 +111,34 @@ def _refuse(number: int, error: int) -> bytes:
     return _instruction(_JUMP_EQUAL, number, 0, 1) + _instruction(_RETURN, _ERRNO | error)
 
 
-def install() -> int:
+def _traced(number: int, argument: int) -> bytes:
+    """Let this very call pass while somebody traces the caller, who looks at it; ENOSYS otherwise. Else go on."""
+    return (
+        _instruction(_JUMP_EQUAL, number, 0, 6)
+        + _instruction(_LOAD, _ARGUMENT_0)
+        + _instruction(_JUMP_EQUAL, argument, 0, 3)
+        + _instruction(_LOAD, _ARGUMENT_0_HIGH)
+        + _instruction(_JUMP_EQUAL, 0, 0, 1)
+        + _instruction(_RETURN, _TRACE)
+        + _instruction(_LOAD, _NUMBER)
+    )
+
+
+def install(*, forks_apart: bool = False) -> int:
     """Install the filter for good. Answers with its listener, or -1 where the kernel has none (before Linux 5.0, or
     inside a container whose own filter has one already)."""
     try:
-        return sc.install_seccomp(program(notifies=True), listens=True)
+        return sc.install_seccomp(program(notifies=True, forks_apart=forks_apart), listens=True)
     except OSError:
-        return sc.install_seccomp(program(), listens=False)
+        return sc.install_seccomp(program(forks_apart=forks_apart), listens=False)
 
 
-@lru_cache(maxsize=2)
-def program(*, notifies: bool = False) -> bytes:
+@lru_cache(maxsize=4)
+def program(*, notifies: bool = False, forks_apart: bool = False) -> bytes:
     """The filter for this machine's architecture. The launcher makes it once, before the first sandbox.
 
-    `notifies`: sysinfo(2) is answered by whoever has the listener.
+    `notifies`: sysinfo(2) is answered by whoever has the listener. `forks_apart`: for a function of which there may be
+    a snapshot (`snapshot.py`).
     """
     architecture, column = _AUDIT_ARCH[os.uname().machine]
     code = _instruction(_LOAD, _ARCHITECTURE)
@@ -132,6 +147,8 @@ def program(*, notifies: bool = False) -> bytes:
     code += _instruction(_LOAD, _NUMBER)
     # Also catches the x32 calls of x86-64, whose numbers begin at 0x40000000.
     code += _instruction(_JUMP_GREATER, NEWEST_KNOWN, 0, 1) + _instruction(_RETURN, _ERRNO | errno.ENOSYS)
+    if forks_apart:
+        code += _traced(CLONE[column], sc.APART) + _traced(UNSHARE[column], sc.CLONE_NEWCGROUP)
     for table, error in ((DENIED, errno.EPERM), (ABSENT, errno.ENOSYS)):
         for numbers in table.values():
             number = numbers[column]

@@ -15,7 +15,7 @@ import socket
 import sys
 from typing import Any
 
-from . import init, limits, resources, root, runtime, seccomp
+from . import init, limits, resources, root, runtime, seccomp, snapshot
 from . import syscalls as sc
 from .messages import close_all, receive, send
 
@@ -82,6 +82,9 @@ def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | N
         spec, descriptors = receive(node)
         if spec is None:
             return
+        if "fork" in spec:
+            snapshot.start(node, spec, descriptors, host)
+            continue
         try:
             pid, pidfd = sc.clone3(init.namespaces(spec), descriptors[init.CGROUP] if spec["cgroup_v2"] else -1)
         except OSError as error:
