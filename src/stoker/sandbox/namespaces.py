@@ -166,10 +166,13 @@ class NamespaceSandboxes:
         return sandbox
 
     async def _start_ahead(self, sandbox: NamespaceSandbox, build: RuntimeBuild, interpreter: Interpreter) -> None:
-        """Let it wait there with what every function of the runtime gets, and nothing else."""
+        """Let it wait there with what every function of the runtime gets, and nothing else.
+
+        It stands where functions do, since some interpreters never ask again where that is.
+        """
         assert build.cover is not None
         environment = {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API}
-        process = ProcessSpec("ahead", interpreter.argv, environment, "/", "", fork=False)
+        process = ProcessSpec("ahead", interpreter.argv, environment, "/var/task", "", fork=False)
         order = self._common_order(sandbox, interpreter.memory_mb)
         order |= {
             "cover": {"source": build.cover.source, "target": build.cover.target},

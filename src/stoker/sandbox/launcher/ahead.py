@@ -1,22 +1,27 @@
-"""An interpreter that is started before there is a function, and waits inside the sandbox for it (decision 0041).
+"""An interpreter that is started before there is a function, and waits inside the sandbox for it (decisions 41 and 46).
 
 It has the identity, the limits and the filter of what the function will start, and has them before it is started; what
-it runs until it waits is ours and AWS's. What it lacks is the function's: its directories, which process 1 mounts where
-the interpreter sees them appear, and its variables, which come through a socket that is then closed at both ends.
+it runs until it waits is ours and AWS's. What it lacks is the function's, and is put where the interpreter will find
+it: directories are mounted, arguments and variables written over those that it was started with (`block.py`). Then it
+is told to go on, by a socket that is closed at both ends.
+
+It stands in the function's directory, which is then mounted over it. What shall find that has to go there anew, and no
+interpreter but Node.js can: so a second process, of ours, shares with it where it stands (clone(2), CLONE_FS), goes
+there for both, and ends.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import resource
 import select
 import signal
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from . import runtime, seccomp, sysinfo
+from . import block, runtime, seccomp, sysinfo
 from . import syscalls as sc
 from .messages import close_all, receive, send
 
@@ -24,13 +29,23 @@ from .messages import close_all, receive, send
 class Waiting:
     """The interpreter, seen by process 1, its parent."""
 
-    def __init__(self, argv: list[str], pid: int, channel: socket.socket, namespace: int, memory: sysinfo.Sysinfo):
+    def __init__(
+        self,
+        start: dict[str, Any],
+        pid: int,
+        channel: socket.socket,
+        guide: Guide,
+        namespace: int,
+        memory: sysinfo.Sysinfo,
+    ) -> None:
         """`namespace` is its user namespace, which process 1 is going to enter; `memory` answers for its filter."""
-        self.argv = argv
+        self.argv = start["argv"]
+        self.directory = start["directory"]
         self.pid = pid
         self.namespace = namespace
         self.memory = memory
         self._channel = channel
+        self._guide = guide
 
     def wait(self, control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
         """The function's order, when it comes. The node is told once whether the interpreter waits."""
@@ -50,16 +65,27 @@ class Waiting:
                 else:
                     self.memory.answer()
 
+    def enter(self) -> None:
+        """Go to where it stands once more, now that the function's directories are there. Nothing else runs here yet.
+
+        What cannot do that has ended.
+        """
+        try:
+            self._guide.enter(self.directory)
+        except OSError:
+            self.end()
+
     def take(self, order: dict[str, Any]) -> bool:
         """Let it become the process that `order` asks for; False if it cannot, and has ended."""
-        message = {"environment": order["environment"], "directory": order["directory"]}
         try:
             if os.waitpid(self.pid, os.WNOHANG)[0]:
                 return False
+            block.rewrite(self.pid, order["argv"], order["environment"])
             # Never to wait: an extension, which runs already, may have stopped it.
             self._channel.setblocking(False)
-            self._channel.sendall(json.dumps(message).encode(), socket.MSG_NOSIGNAL)
-        except OSError:
+            # Some have no other way to learn of their arguments.
+            self._channel.sendall(b"\0".join(map(os.fsencode, order["argv"])), socket.MSG_NOSIGNAL)
+        except (OSError, ValueError):
             self.end()
             return False
         finally:
@@ -72,35 +98,61 @@ class Waiting:
         self._channel.close()
 
 
+class Guide:
+    """The process that shares with the interpreter where it stands."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+
+    def enter(self, directory: str) -> None:
+        """It ends. Raises OSError if it could not go there."""
+        with self._channel:
+            self._channel.sendall(os.fsencode(directory), socket.MSG_NOSIGNAL)
+            if not self._channel.recv(1):
+                raise OSError(f"{directory} could not be entered for an interpreter")
+            self._channel.recv(1)
+
+
 def start(order: dict[str, Any], output: int, become: Callable[[], None]) -> Waiting:
     """Start `order["start"]`; `become` takes the function's limits and identity. Raises OSError.
 
     Returns before the interpreter waits.
     """
-    cover = order["cover"]
+    cover, started = order["cover"], order["start"]
     sc.mount(cover["source"], cover["target"], "", sc.MS_BIND)
+    roomy = {**started, "environment": block.with_room(started["environment"])}
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    guiding, guided = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     pid = os.fork()
     if pid == 0:
-        _become_interpreter(order["start"], output, theirs, become)
+        _become_interpreter(roomy, output, theirs, guided, become)
     theirs.close()
+    guided.close()
     told, descriptors = receive(ours)
     if told is None or told["errno"]:
         close_all(descriptors)
         ours.close()
+        guiding.close()
         raise OSError(told["errno"] if told else 0, told["step"] if told else "an interpreter ended before its start")
     listener = descriptors[1] if len(descriptors) > 1 else -1
     memory = sysinfo.Sysinfo(listener, order["memory_mb"] * 1024 * 1024)
-    return Waiting(order["start"]["argv"], pid, ours, descriptors[0], memory)
+    return Waiting(started, pid, ours, Guide(guiding), descriptors[0], memory)
 
 
-def _become_interpreter(start: dict[str, Any], output: int, channel: socket.socket, become: Callable[[], None]) -> None:
+def _become_interpreter(
+    start: dict[str, Any], output: int, channel: socket.socket, guided: socket.socket, become: Callable[[], None]
+) -> None:
     """Never returns."""
     try:
         become()
         # It is process 1, with which the whole sandbox ends, that ends with the launcher.
         sc.prctl(sc.PR_SET_PDEATHSIG, 0)
         namespace = os.open("/proc/self/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        # A child of process 1 as well, which the interpreter need not reap. After the filter it could not be made.
+        guide, pidfd = sc.clone3(sc.CLONE_FS | sc.CLONE_PARENT)
+        if guide == 0:
+            _guide(guided)
+        os.close(pidfd)
         listener = install_filter()
         send(channel, {"errno": 0}, [namespace] if listener < 0 else [namespace, listener])
     except OSError as error:
@@ -108,6 +160,18 @@ def _become_interpreter(start: dict[str, Any], output: int, channel: socket.sock
             send(channel, {"errno": error.errno, "step": f"an interpreter ahead: {error}"})
         os._exit(1)
     runtime.run(start, output, None, channel.fileno())
+
+
+def _guide(channel: socket.socket) -> None:
+    """Go where process 1 says, for the interpreter as well. Never returns."""
+    try:
+        os.dup2(channel.fileno(), 0)
+        os.closerange(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        install_filter()
+        os.chdir(os.read(0, 4096))
+        os.write(0, b"\n")
+    finally:
+        os._exit(0)
 
 
 def install_filter() -> int:

@@ -33,6 +33,9 @@ _SIOCSIFADDR, _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8916, 0x8913, 0x8914, 1
 _MASKED_FILES = ("kcore", "keys", "sysrq-trigger", "timer_list")
 _READ_ONLY_DIRECTORIES = ("sys", "irq", "bus", "fs")
 
+# How large /tmp is until the function is known, for what an interpreter leaves there when it starts.
+_TMP_AHEAD_BYTES = 1024 * 1024
+
 
 class Steps:
     """When each step ended, in seconds of the kernel's monotonic clock (`stoker trace-start` shows them)."""
@@ -146,6 +149,7 @@ def _start_ahead(order: dict[str, Any], output: int, is_privileged: bool, host: 
         _become_nobody(order["outside_uid"], is_privileged)
 
     resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
+    _mount_tmp(_TMP_AHEAD_BYTES)  # a JVM leaves a file there when it starts
     return ahead.start(order, output, become)
 
 
@@ -163,7 +167,7 @@ def _complete(
     try:
         step = "6. the function's directories"
         kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"], order["keeper_uid"])
-        _mount_function(order, is_privileged)
+        _mount_function(order, is_privileged, waiting)
         if waiting is None:
             resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
         steps.end("mounts")
@@ -215,15 +219,20 @@ def _mount_proc() -> None:
             sc.make_read_only(path)
 
 
-def _mount_function(order: dict[str, Any], is_privileged: bool) -> None:
+def _mount_function(order: dict[str, Any], is_privileged: bool, waiting: ahead.Waiting | None) -> None:
+    _mount_tmp(order["tmp_bytes"], 0 if waiting is None else sc.MS_REMOUNT)
     for source, target in order["binds"]:
         sc.mount(source, target, "", sc.MS_BIND)
-    options = f"mode=1777,size={order['tmp_bytes']}"
-    sc.mount("tmp", "/tmp", "tmpfs", sc.MS_NOSUID | sc.MS_NODEV, options)  # noqa: S108
+    if waiting is not None:
+        waiting.enter()
     for path in order["hidden"]:
         sc.umount_detached(path)
     if not is_privileged:
         sc.umount_detached("/run/stoker/proc")
+
+
+def _mount_tmp(size_bytes: int, how: int = 0) -> None:
+    sc.mount("tmp", "/tmp", "tmpfs", sc.MS_NOSUID | sc.MS_NODEV | how, f"mode=1777,size={size_bytes}")  # noqa: S108
 
 
 def _listen(ports: list[int]) -> list[socket.socket]:

@@ -94,7 +94,9 @@ class Processes:
     def _taken(self, order: dict[str, Any], outputs: list[int]) -> int | None:
         """What waits, if it is what is to be started."""
         waiting = self._ahead
-        if waiting is None or outputs or order["argv"] != waiting.argv:
+        if waiting is None or outputs or not order["argv"]:
+            return None
+        if (order["ahead"], order["directory"]) != (waiting.argv, waiting.directory):
             return None
         self._ahead = None
         return waiting.pid if waiting.take(order) else None
