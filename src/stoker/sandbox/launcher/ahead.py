@@ -105,12 +105,11 @@ class Guide:
         self._channel = channel
 
     def enter(self, directory: str) -> None:
-        """It ends. Raises OSError if it could not go there."""
+        """It ends then. Raises OSError if it could not go there."""
         with self._channel:
             self._channel.sendall(os.fsencode(directory), socket.MSG_NOSIGNAL)
             if not self._channel.recv(1):
                 raise OSError(f"{directory} could not be entered for an interpreter")
-            self._channel.recv(1)
 
 
 def start(order: dict[str, Any], output: int, become: Callable[[], None]) -> Waiting:
