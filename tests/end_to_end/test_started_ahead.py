@@ -1,6 +1,5 @@
 """Node.js that was started before there was a function: it is what a fresh start would be, and nobody else's."""
 
-import json
 import os
 import signal
 import time
@@ -12,11 +11,17 @@ import pytest
 
 from tests.conftest import Deploy, Node, NodeProcess, deployer, zip_of
 from tests.end_to_end.extensions import SHELL_EXTENSION
-from tests.end_to_end.footprint import Footprint, descendants
+from tests.end_to_end.footprint import Footprint
+from tests.end_to_end.started_ahead import (
+    LIMIT_S,
+    MORE_MB_THAN_ANYBODY_HAS,
+    call,
+    node_that_starts_ahead,
+    wait_waiting,
+    waiting,
+)
 
 MEMORY_MB = 256
-MORE_MB_THAN_ANYBODY_HAS = 1_000_000_000
-LIMIT_S = 20.0
 # The last one is what the test itself sets, so that it gets a fresh start.
 OF_ONE_START = ("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_METADATA_TOKEN", "_X_AMZN_TRACE_ID", "NODE_V8_COVERAGE")
 # `fds` without what a directory that is read takes; `start` is proc(5)'s start time, which the host sees, too.
@@ -59,16 +64,7 @@ exports.handler = async () => ({
 
 @pytest.fixture(scope="module")
 def ahead(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[Node]:
-    limits = json.dumps({"memory_mb_max": MORE_MB_THAN_ANYBODY_HAS})
-    settings = {"STOKER_INTERPRETERS_AHEAD": "1", "STOKER_LIMITS": limits}
-    process = NodeProcess(tmp_path_factory.mktemp("ahead") / "data", **settings, **isolation)
-    node = process.wait_ready()
-    if json.loads((node.data / "node.json").read_text())["isolation"] != "namespaces":
-        process.stop()
-        pytest.skip("needs isolation by namespaces")
-    yield node
-    assert process.stop() == 0
-    assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+    yield from node_that_starts_ahead(tmp_path_factory.mktemp("ahead") / "data", isolation)
 
 
 @pytest.fixture
@@ -86,36 +82,6 @@ def deploy_ahead(client: Any, nodejs: str) -> Iterator[Deploy]:
 
     yield deploy_here
     delete()
-
-
-def waiting(node: Node) -> dict[str, int]:
-    """The interpreters that wait: start time and process id. They have the descriptor by which they hear."""
-    found = {}
-    for pid in descendants(node.pid):
-        try:
-            if os.path.lexists(f"/proc/{pid}/fd/63") and b"/var/runtime/" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found[Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]] = pid
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
-
-
-def wait_waiting(node: Node) -> dict[str, int]:
-    """Until one waits, and reads: what it does before takes processor time, what it does then takes none."""
-    deadline_s = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline_s:
-        found = waiting(node)
-        if found and all("unix_stream" in Path(f"/proc/{pid}/wchan").read_text() for pid in found.values()):
-            return found
-        time.sleep(0.05)
-    raise AssertionError("no interpreter waits")
-
-
-def call(client: Any, name: str) -> Any:
-    answer = client.invoke(FunctionName=name)
-    payload = json.loads(answer["Payload"].read())
-    assert "FunctionError" not in answer, payload
-    return payload
 
 
 def test_a_function_finds_what_a_fresh_start_gives_it(ahead: Node, client: Any, deploy_ahead: Deploy) -> None:

@@ -144,6 +144,8 @@ def _become_interpreter(
     """Never returns."""
     try:
         become()
+        # Process 1 ignores the ends of its children as yet.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # It is process 1, with which the whole sandbox ends, that ends with the launcher.
         sc.prctl(sc.PR_SET_PDEATHSIG, 0)
         namespace = os.open("/proc/self/ns/user", os.O_RDONLY | os.O_CLOEXEC)
