@@ -10,7 +10,8 @@ import pytest
 
 from stoker.sandbox.launcher import block
 
-# It looks at the C library's variables, of which it has no copy, when it is told to.
+# It looks at the C library's variables, of which it has no copy, when it is told to. One of them is a locale, lest
+# Python sets it by itself, and so moves all of them.
 TELL = """
 import ctypes
 getenv = ctypes.CDLL(None).getenv
@@ -24,7 +25,7 @@ print(getenv(b"NEW"), getenv(b"OLD"))
 @contextlib.contextmanager
 def waiting() -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-c", TELL, "main", "______"]
-    environment = block.with_room({"OLD": "1", "KEPT": "2"})
+    environment = block.with_room({"OLD": "1", "LC_ALL": "C.UTF-8"})
     process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -37,9 +38,9 @@ def waiting() -> Iterator["subprocess.Popen[str]"]:
 
 def test_everybody_sees_what_was_written() -> None:
     with waiting() as process:
-        block.rewrite(process.pid, [sys.executable, "-c", TELL, "other", "12345"], {"KEPT": "2", "NEW": "é"})
+        block.rewrite(process.pid, [sys.executable, "-c", TELL, "other", "12345"], {"LC_ALL": "C.UTF-8", "NEW": "é"})
         assert Path(f"/proc/{process.pid}/cmdline").read_bytes().endswith(b"\0other\x0012345\0")
-        assert Path(f"/proc/{process.pid}/environ").read_bytes().rstrip(b"\0") == "KEPT=2\0NEW=é".encode()
+        assert Path(f"/proc/{process.pid}/environ").read_bytes().rstrip(b"\0") == "LC_ALL=C.UTF-8\0NEW=é".encode()
         told, _ = process.communicate("\n", timeout=20)
     assert told == f"{'é'.encode()!r} None\n"
 

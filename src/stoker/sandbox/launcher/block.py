@@ -29,7 +29,8 @@ def with_room(environment: Mapping[str, str]) -> dict[str, str]:
 def rewrite(pid: int, argv: Sequence[str], environment: Mapping[str, str]) -> None:
     """Give `pid`, which does not look at them meanwhile, these instead of what it was started with.
 
-    Raises OSError if it may not be written to, ValueError if they do not fit or the process has moved its own.
+    Raises OSError if it may not be written to, ValueError if they do not fit or the process has changed its own. One
+    that has moved them, as setenv(3) does for a new name, is not noticed: Node.js and JVMs do not (decision 0046).
     """
     with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
         fields = file.read().rpartition(b")")[2].split()

@@ -75,6 +75,9 @@ public final class Ahead {
         String[] command = command(isRehearsal ? Integer.parseInt(arguments[1]) : CHANNEL);
         String main = command[command.length - 2], handler = command[command.length - 1];
         System.setProperty("sun.java.command", main + " " + handler);
+        if (!handler.equals(System.getenv("_HANDLER"))) {
+            throw new IllegalStateException("this JVM has not got the variables of its function");
+        }
         AWSLambda.main(new String[] {handler});
     }
 
