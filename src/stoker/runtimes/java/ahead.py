@@ -5,8 +5,8 @@ one of AWS's jars has another in its place while the JVM waits, with our class a
 holds nothing but annotations. It has the same size and time, which is what a JVM compares: so the archive of classes
 (`archive.py`) is good for both, and what is in it of ours is never seen by a JVM that is started in the usual way.
 
-The classes are in this directory as javac makes them, since a JVM need not come with a compiler. `inside/` holds the
-sources beside them, and tests/runtimes/test_java_ahead.py compares.
+In `inside/` our classes lie as javac makes them, since a JVM need not come with a compiler, beside their sources;
+`tests/runtimes/test_java_ahead.py` compares.
 """
 
 import hashlib
@@ -39,24 +39,24 @@ def archived(directory: Path, jvm: Jvm, jars: tuple[str, ...], flags: tuple[str,
 
     Whether that worked: if not, such a JVM is not started ahead.
     """
-    runtime = directory / "runtime"
-    library, cover = runtime / "lib", directory / _FOLDER
-    kept = directory / COVERED
+    library, cover, kept = directory / "runtime" / "lib", directory / _FOLDER, directory / COVERED
     try:
         _make_cover(cover, library / COVERED)
     except ValueError as error:
-        log.warning("Java will not be started ahead: %s", error)
-        return False
+        return _gave_up(cover, str(error))
     (library / COVERED).rename(kept)
     try:
         shutil.copy2(cover / COVERED, library)
-        is_written = write_archive(jvm, runtime, jars, flags, main, Ahead(MAIN, cover / "rehearsal"))
+        is_written = write_archive(jvm, library.parent, jars, flags, main, Ahead(MAIN, cover / "rehearsal"))
     finally:
         kept.replace(library / COVERED)
-    if not is_written:
-        log.warning("Java %s will not be started ahead: one that was, for a rehearsal, did not answer", jvm.version)
-        shutil.rmtree(cover)
-    return is_written
+    return is_written or _gave_up(cover, f"a rehearsal with Java {jvm.version} failed")
+
+
+def _gave_up(cover: Path, reason: str) -> bool:
+    shutil.rmtree(cover)
+    log.warning("Java will not be started ahead: %s", reason)
+    return False
 
 
 def cover_of(directory: Path) -> Cover | None:
