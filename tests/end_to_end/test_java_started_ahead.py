@@ -73,6 +73,7 @@ def test_a_function_finds_what_a_fresh_start_gives_it(
     found["files"][found["files"].index(f"{jar.split()[0]} /")] = jar
     assert found == fresh
     assert fresh["here"] != []
+    assert (found["locale"].split()[1], found["parallelism"]) == ("Asia/Tokyo", 7)
 
 
 def test_an_error_tells_nothing_of_how_the_jvm_was_started(ahead: Node, client: Any, deploy_ahead: Deploy) -> None:

@@ -19,6 +19,12 @@ import java.util.stream.Stream;
 
 /** Tells what a function can find out about how its JVM was started. */
 public class Twin {
+    // Read once by the JDK, when somebody needs what they are about: that may not have been before.
+    static {
+        System.setProperty("user.timezone", "Asia/Tokyo");
+        System.setProperty("java.util.concurrent.ForkJoinPool.common.parallelism", "7");
+    }
+
     public Map<String, Object> tell(Object event) throws Exception {
         Map<String, Object> told = new TreeMap<>();
         RuntimeMXBean runtime = ManagementFactory.getRuntimeMXBean();
@@ -44,6 +50,7 @@ public class Twin {
         told.put("runtime", walk("/var/runtime"));
         told.put("locale", Locale.getDefault() + " " + TimeZone.getDefault().getID() + " " + Charset.defaultCharset());
         told.put("memory", Runtime.getRuntime().maxMemory() + " " + Runtime.getRuntime().availableProcessors());
+        told.put("parallelism", java.util.concurrent.ForkJoinPool.commonPool().getParallelism());
         told.put("threads", Thread.getAllStackTraces().keySet().stream().map(Thread::getName).sorted().collect(Collectors.toList()));
         told.put("loader", Thread.currentThread().getContextClassLoader().getClass().getName());
         told.put("providers", Arrays.stream(java.security.Security.getProviders()).map(Object::toString).collect(Collectors.toList()));

@@ -27,6 +27,7 @@ import java.security.Security;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.TimeZone;
 
 /**
  * Runs before AWS's client, in a JVM that was started before there was a function (docs/decisions/0046): does what
@@ -34,6 +35,9 @@ import java.util.ServiceLoader;
  *
  * Nothing here may look at a variable, not even by the initialiser of one of AWS's classes (AWSLambda, LambdaEnvironment):
  * what java.lang.ProcessEnvironment has copied once is what a function would get.
+ *
+ * A function may set properties before AWS's client needs JSON, and the JDK reads some of them once. So what depends on them
+ * is undone (the time zone) or left (the common pool of threads, which releases after 21 make for the first big number).
  *
  * It is in the package of AWS's client because that cuts a function's stack traces where its own package begins.
  */
@@ -43,6 +47,7 @@ public final class Ahead {
     private static final String REHEARSAL = "/run/stoker/cover/rehearsal";
 
     private static final String CLIENT = "com.amazonaws.services.lambda.runtime.";
+    private static final String JSON = "com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.core.";
     private static final String[] LOADED = {
         "java.lang.ProcessEnvironment", "java.lang.ProcessEnvironment$ExternalData",
         "java.lang.ProcessEnvironment$Variable", "java.lang.ProcessEnvironment$Value",
@@ -50,6 +55,9 @@ public final class Ahead {
         CLIENT + "api.client.LambdaEnvironment", CLIENT + "api.client.EventHandlerLoader$2",
         CLIENT + "api.client.runtimeapi.NativeClient", CLIENT + "api.client.util.ConcurrencyConfig",
         CLIENT + "api.client.util.EnvReader", CLIENT + "ClientContext", CLIENT + "CognitoIdentity",
+        JSON + "base.ParserMinimalBase", JSON + "base.ParserBase", JSON + "json.UTF8StreamJsonParser",
+        JSON + "json.ByteSourceJsonBootstrapper", JSON + "json.JsonReadContext", JSON + "io.NumberInput",
+        JSON + "StreamReadCapability", JSON + "util.TextBuffer", JSON + "sym.ByteQuadsCanonicalizer",
     };
     private static final String[] INITIALISED = {
         CLIENT + "LambdaRuntime", CLIENT + "LambdaRuntimeInternal", CLIENT + "api.client.CustomerClassLoader",
@@ -60,6 +68,7 @@ public final class Ahead {
         CLIENT + "api.client.runtimeapi.LambdaRuntimeApiClientImpl",
         CLIENT + "api.client.runtimeapi.dto.InvocationRequest",
     };
+    private static final int BIG_NUMBERS_NEED_NO_THREADS_UNTIL = 21;
     private static final byte[] EVENT =
         "{\"text\":[\"a\",{\"number\":1.5,\"whole\":1,\"nothing\":null,\"truth\":true}]}".getBytes(StandardCharsets.UTF_8);
 
@@ -71,7 +80,9 @@ public final class Ahead {
     /** The arguments are a filler, and when the archive of classes is made the channel and the rehearsal's place. */
     public static void main(String[] arguments) throws Throwable {
         boolean isRehearsal = arguments.length == 3;
+        String zone = System.getProperty("user.timezone");
         rehearse(isRehearsal ? arguments[2] : REHEARSAL);
+        forgetZone(zone);
         String[] command = command(isRehearsal ? Integer.parseInt(arguments[1]) : CHANNEL);
         String main = command[command.length - 2], handler = command[command.length - 1];
         System.setProperty("sun.java.command", main + " " + handler);
@@ -79,6 +90,16 @@ public final class Ahead {
             throw new IllegalStateException("this JVM has not got the variables of its function");
         }
         AWSLambda.main(new String[] {handler});
+    }
+
+    /** As if nobody had asked for the time zone yet: the first who does has `property` set. */
+    private static void forgetZone(String property) {
+        TimeZone.setDefault(null);
+        if (property == null) {
+            System.clearProperty("user.timezone");
+        } else {
+            System.setProperty("user.timezone", property);
+        }
     }
 
     /** The command line to go on with, once there is one. */
@@ -133,6 +154,10 @@ public final class Ahead {
 
     private static void transcribe(Type type) {
         PojoSerializer<Object> serializer = JacksonFactory.getInstance().getSerializer(type);
-        serializer.toJson(serializer.fromJson(new ByteArrayInputStream(EVENT)), new ByteArrayOutputStream());
+        Object event = new HashMap<String, Object>();
+        if (Float.parseFloat(System.getProperty("java.specification.version")) <= BIG_NUMBERS_NEED_NO_THREADS_UNTIL) {
+            event = serializer.fromJson(new ByteArrayInputStream(EVENT));
+        }
+        serializer.toJson(event, new ByteArrayOutputStream());
     }
 }
