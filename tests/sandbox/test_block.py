@@ -1,6 +1,7 @@
 """Arguments and variables of a process that runs already, as others see them and as it does itself."""
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,9 +37,19 @@ def waiting() -> Iterator["subprocess.Popen[str]"]:
         process.communicate(timeout=20)
 
 
+def memory_of(process: "subprocess.Popen[str]") -> int:
+    """Kept open as long as the tests run."""
+    return block.open_memory(process.pid)
+
+
 def test_everybody_sees_what_was_written() -> None:
     with waiting() as process:
-        block.rewrite(process.pid, [sys.executable, "-c", TELL, "other", "12345"], {"LC_ALL": "C.UTF-8", "NEW": "é"})
+        block.rewrite(
+            process.pid,
+            memory_of(process),
+            [sys.executable, "-c", TELL, "other", "12345"],
+            {"LC_ALL": "C.UTF-8", "NEW": "é"},
+        )
         assert Path(f"/proc/{process.pid}/cmdline").read_bytes().endswith(b"\0other\x0012345\0")
         assert Path(f"/proc/{process.pid}/environ").read_bytes().rstrip(b"\0") == "LC_ALL=C.UTF-8\0NEW=é".encode()
         told, _ = process.communicate("\n", timeout=20)
@@ -60,5 +71,15 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
     with waiting() as process:
         before = Path(f"/proc/{process.pid}/environ").read_bytes()
         with pytest.raises(ValueError, match=reason):
-            block.rewrite(process.pid, [sys.executable, "-c", TELL, "main", last], environment)
+            block.rewrite(process.pid, memory_of(process), [sys.executable, "-c", TELL, "main", last], environment)
         assert Path(f"/proc/{process.pid}/environ").read_bytes() == before
+
+
+def test_a_process_that_has_ended_is_told_of() -> None:
+    with waiting() as process:
+        memory = memory_of(process)
+        process.kill()
+        # Not reaped: its arguments and variables are gone, its entry in /proc is not.
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises((OSError, ValueError)):
+            block.rewrite(process.pid, memory, [sys.executable, "-c", TELL, "main", "______"], {})

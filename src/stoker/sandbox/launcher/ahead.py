@@ -46,6 +46,7 @@ class Waiting:
         self.memory = memory
         self._channel = channel
         self._guide = guide
+        self._memory = -1
 
     def wait(self, control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
         """The function's order, when it comes. The node is told once whether the interpreter waits."""
@@ -72,6 +73,7 @@ class Waiting:
         """
         try:
             self._guide.enter(self.directory)
+            self._memory = block.open_memory(self.pid)
         except OSError:
             self.end()
 
@@ -80,7 +82,7 @@ class Waiting:
         try:
             if os.waitpid(self.pid, os.WNOHANG)[0]:
                 return False
-            block.rewrite(self.pid, order["argv"], order["environment"])
+            block.rewrite(self.pid, self._memory, order["argv"], order["environment"])
             # Never to wait: an extension, which runs already, may have stopped it.
             self._channel.setblocking(False)
             # Some have no other way to learn of their arguments.
@@ -90,6 +92,8 @@ class Waiting:
             return False
         finally:
             self._channel.close()
+            if self._memory >= 0:
+                os.close(self._memory)
         return True
 
     def end(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 # Room for the variables of a function (4 KB by Lambda's quota) and the platform's.
@@ -26,32 +27,35 @@ def with_room(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, **{name: "_" * (_PLACEHOLDER_BYTES - len(name) - 2) for name in names}}
 
 
-def rewrite(pid: int, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+def open_memory(pid: int) -> int:
+    """A descriptor of its memory, to be opened with whatever rights there are: some hosts let nobody else write to a
+    process (Yama's ptrace_scope 2, and with 3 nobody at all). Raises OSError."""
+    return os.open(f"/proc/{pid}/mem", os.O_RDWR | os.O_CLOEXEC)
+
+
+def rewrite(pid: int, memory: int, argv: Sequence[str], environment: Mapping[str, str]) -> None:
     """Give `pid`, which does not look at them meanwhile, these instead of what it was started with.
 
-    Raises OSError if it may not be written to, ValueError if they do not fit or the process has changed its own. One
-    that has moved them, as setenv(3) does for a new name, is not noticed: Node.js and JVMs do not (decision 0046).
+    `memory` is what `open_memory` gave. Raises OSError or ValueError if the process has ended, ValueError if they do
+    not fit or the process has changed its own. One that has moved them, as setenv(3) does for a new name, is not
+    noticed: Node.js and JVMs do not (decision 0046).
     """
     with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
         fields = file.read().rpartition(b")")[2].split()
     stack, (arguments, arguments_end, variables, variables_end) = int(fields[_STACK]), map(int, fields[_ARGUMENTS])
-    memory = os.open(f"/proc/{pid}/mem", os.O_RDWR | os.O_CLOEXEC)
-    try:
-        new_arguments, new_variables = _joined(argv), _joined(f"{name}={value}" for name, value in environment.items())
-        count = struct.unpack("P", os.pread(memory, _WORD_BYTES, stack))[0]
-        vector = stack + (1 + count + 1) * _WORD_BYTES
-        starts = _starts(os.pread(memory, variables_end - variables, variables), variables)
-        if os.pread(memory, (len(starts) + 1) * _WORD_BYTES, vector) != _vector(starts, len(starts)):
-            raise ValueError("the process has changed its variables")
-        if count != len(argv) or len(new_arguments) != arguments_end - arguments:
-            raise ValueError("there is room for arguments of another length")
-        if len(environment) > len(starts) or len(new_variables) > variables_end - variables:
-            raise ValueError("there is not enough room for these variables")
-        _write(memory, new_arguments, arguments)
-        _write(memory, new_variables.ljust(variables_end - variables, b"\0"), variables)
-        _write(memory, _vector(_starts(new_variables, variables), len(starts)), vector)
-    finally:
-        os.close(memory)
+    new_arguments, new_variables = _joined(argv), _joined(f"{name}={value}" for name, value in environment.items())
+    count = int.from_bytes(os.pread(memory, _WORD_BYTES, stack), sys.byteorder)
+    vector = stack + (1 + count + 1) * _WORD_BYTES
+    starts = _starts(os.pread(memory, variables_end - variables, variables), variables)
+    if os.pread(memory, (len(starts) + 1) * _WORD_BYTES, vector) != _vector(starts, len(starts)):
+        raise ValueError("the process has changed its variables")
+    if count != len(argv) or len(new_arguments) != arguments_end - arguments:
+        raise ValueError("there is room for arguments of another length")
+    if len(environment) > len(starts) or len(new_variables) > variables_end - variables:
+        raise ValueError("there is not enough room for these variables")
+    _write(memory, new_arguments, arguments)
+    _write(memory, new_variables.ljust(variables_end - variables, b"\0"), variables)
+    _write(memory, _vector(_starts(new_variables, variables), len(starts)), vector)
 
 
 def _joined(strings: Iterable[str]) -> bytes:
