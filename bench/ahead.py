@@ -2,7 +2,7 @@
 
 Two nodes, one with the setting `interpreters_ahead` and one without, take turns: each calls a function that was just
 deployed, for the first time. Time is the caller's, and the node's Init Duration; processor time is that of all
-interpreters during the call.
+interpreters during the call. For a Java function javac is needed.
 """
 
 import asyncio
@@ -10,7 +10,9 @@ import base64
 import io
 import re
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -26,22 +28,41 @@ CALLS = 25
 PAUSE_S = 1.0
 MEMORY_MB = 512
 WAIT = {"Delay": 0.02, "MaxAttempts": 1000}
-CODE = "exports.handler = async (event) => event;"
+NODEJS = "exports.handler = async (event) => event;"
+JAVA = """\
+package example;
+public class Hello {
+    public java.util.Map<String, Object> handle(java.util.Map<String, Object> event) { return event; }
+}
+"""
 SETTINGS = {"ahead": "2", "fresh": "0"}
 
 
-def first_call(client: Any, name: str, runtime: str) -> tuple[float, float, float]:
-    """The call's milliseconds, those of its Init Duration, and the interpreters' processor milliseconds."""
+def function_of(runtime: str) -> tuple[str, bytes]:
+    """Handler and package of one that answers with its event."""
     package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("index.js", CODE)
+    with zipfile.ZipFile(package, "w") as archive, tempfile.TemporaryDirectory() as scratch:
+        if not runtime.startswith("java"):
+            archive.writestr("index.js", NODEJS)
+            handler = "index.handler"
+        else:
+            source = Path(scratch, "Hello.java")
+            source.write_text(JAVA)
+            subprocess.run(["javac", "-Xlint:-options", "--release", "11", "-d", scratch, source], check=True)
+            archive.write(Path(scratch, "example", "Hello.class"), "example/Hello.class")
+            handler = "example.Hello::handle"
+    return handler, package.getvalue()
+
+
+def first_call(client: Any, name: str, runtime: str, handler: str, package: bytes) -> tuple[float, float, float]:
+    """The call's milliseconds, those of its Init Duration, and the interpreters' processor milliseconds."""
     client.create_function(
         FunctionName=name,
         Runtime=runtime,
-        Handler="index.handler",
+        Handler=handler,
         Role=ROLE,
         MemorySize=MEMORY_MB,
-        Code={"ZipFile": package.getvalue()},
+        Code={"ZipFile": package},
     )
     client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=WAIT)
     time.sleep(PAUSE_S)
@@ -57,14 +78,14 @@ def first_call(client: Any, name: str, runtime: str) -> tuple[float, float, floa
 
 
 def interpreters_cpu_ms() -> dict[str, float]:
-    """Of each that runs AWS's client for Node.js (proc(5), schedstat)."""
+    """Of each that runs AWS's client, with all its threads, also those that have ended."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"/var/runtime/index.mjs" in (process / "cmdline").read_bytes():
-                tasks = [path.read_text() for path in process.glob("task/*/schedstat")]
-                found[process.name] = sum(int(task.split()[0]) for task in tasks) / 1e6
-        except (FileNotFoundError, ProcessLookupError):
+            if b"/var/runtime/" in (process / "cmdline").read_bytes():
+                # What clock_getcpuclockid(3) gives.
+                found[process.name] = time.clock_gettime(~int(process.name) << 3 | 2) * 1000
+        except OSError:
             continue
     return found
 
@@ -77,9 +98,10 @@ def measured(endpoints: dict[str, str], runtime: str) -> None:
         for way, endpoint in endpoints.items()
     }
     figures: dict[str, list[tuple[float, float, float]]] = {way: [] for way in clients}
+    function = function_of(runtime)
     for number in range(CALLS + 1):
         for way, client in clients.items():
-            figures[way].append(first_call(client, f"f{number}", runtime))
+            figures[way].append(first_call(client, f"f{number}", runtime, *function))
     print(f"{runtime}, {MEMORY_MB} MB, {CALLS} first calls each, taking turns; milliseconds: median (fastest, slowest)")
     for column, what in enumerate(("call", "Init Duration", "processor time")):
         for way, rows in figures.items():

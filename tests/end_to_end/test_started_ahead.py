@@ -1,6 +1,5 @@
 """Node.js that was started before there was a function: it is what a fresh start would be, and nobody else's."""
 
-import json
 import os
 import signal
 import time
@@ -12,11 +11,19 @@ import pytest
 
 from tests.conftest import Deploy, Node, NodeProcess, deployer, zip_of
 from tests.end_to_end.extensions import SHELL_EXTENSION
-from tests.end_to_end.footprint import Footprint, descendants
+from tests.end_to_end.footprint import Footprint
+from tests.end_to_end.started_ahead import (
+    LIMIT_S,
+    MORE_MB_THAN_ANYBODY_HAS,
+    call,
+    node_that_starts_ahead,
+    wait_waiting,
+    waiting,
+)
 
 MEMORY_MB = 256
-MORE_MB_THAN_ANYBODY_HAS = 1_000_000_000
-LIMIT_S = 20.0
+# The last one is what the test itself sets, so that it gets a fresh start.
+OF_ONE_START = ("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_METADATA_TOKEN", "_X_AMZN_TRACE_ID", "NODE_V8_COVERAGE")
 # `fds` without what a directory that is read takes; `start` is proc(5)'s start time, which the host sees, too.
 CODE = """
 const fs = require("fs");
@@ -24,6 +31,7 @@ const lines = (path, pattern) => fs.readFileSync(path, "utf8").split("\\n").filt
 exports.handler = async (event) => ({
   argv: process.argv, execArgv: process.execArgv, title: process.title, cwd: process.cwd(), environment: process.env,
   command: fs.readFileSync("/proc/self/cmdline", "utf8"),
+  started: fs.readFileSync("/proc/self/environ", "utf8").split("\\0").filter((line) => line),
   start: fs.readFileSync("/proc/self/stat", "utf8").split(") ")[1].split(" ")[19],
   status: lines("/proc/self/status", /^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|SigBlk|SigIgn)/),
   limits: lines("/proc/self/limits", /./), mounts: lines("/proc/self/mountinfo", /./).map((line) => line.split(" ")[4]),
@@ -56,16 +64,7 @@ exports.handler = async () => ({
 
 @pytest.fixture(scope="module")
 def ahead(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[Node]:
-    limits = json.dumps({"memory_mb_max": MORE_MB_THAN_ANYBODY_HAS})
-    settings = {"STOKER_INTERPRETERS_AHEAD": "1", "STOKER_LIMITS": limits}
-    process = NodeProcess(tmp_path_factory.mktemp("ahead") / "data", **settings, **isolation)
-    node = process.wait_ready()
-    if json.loads((node.data / "node.json").read_text())["isolation"] != "namespaces":
-        process.stop()
-        pytest.skip("needs isolation by namespaces")
-    yield node
-    assert process.stop() == 0
-    assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+    yield from node_that_starts_ahead(tmp_path_factory.mktemp("ahead") / "data", isolation)
 
 
 @pytest.fixture
@@ -85,36 +84,6 @@ def deploy_ahead(client: Any, nodejs: str) -> Iterator[Deploy]:
     delete()
 
 
-def waiting(node: Node) -> dict[str, int]:
-    """The interpreters that wait: start time and process id. They have the descriptor by which they hear."""
-    found = {}
-    for pid in descendants(node.pid):
-        try:
-            if os.path.lexists(f"/proc/{pid}/fd/63") and b"/var/runtime/" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found[Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]] = pid
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
-
-
-def wait_waiting(node: Node) -> dict[str, int]:
-    """Until one waits, and reads: what it does before takes processor time, what it does then takes none."""
-    deadline_s = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline_s:
-        found = waiting(node)
-        if found and all("unix_stream" in Path(f"/proc/{pid}/wchan").read_text() for pid in found.values()):
-            return found
-        time.sleep(0.05)
-    raise AssertionError("no interpreter waits")
-
-
-def call(client: Any, name: str) -> Any:
-    answer = client.invoke(FunctionName=name)
-    payload = json.loads(answer["Payload"].read())
-    assert "FunctionError" not in answer, payload
-    return payload
-
-
 def test_a_function_finds_what_a_fresh_start_gives_it(ahead: Node, client: Any, deploy_ahead: Deploy) -> None:
     name = deploy_ahead("twin", CODE)
     starts = wait_waiting(ahead)
@@ -126,9 +95,9 @@ def test_a_function_finds_what_a_fresh_start_gives_it(ahead: Node, client: Any, 
     fresh = call(client, name)
     assert fresh["start"] not in starts
     for told in (found, fresh):
-        told["environment"].pop("NODE_V8_COVERAGE", None)
-        for own in ("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_METADATA_TOKEN", "_X_AMZN_TRACE_ID"):
-            del told["environment"][own]
+        for own in OF_ONE_START:
+            told["environment"].pop(own, None)
+        told["started"] = [line for line in told["started"] if line.split("=")[0] not in OF_ONE_START]
         told["child"] = sorted(line.split("=")[0] for line in told["child"].split("\n") if "COVERAGE" not in line)
         del told["start"]
         told["environment"] = dict(sorted(told["environment"].items()))

@@ -36,6 +36,15 @@ NODEJS = replace(
     cover=Cover("/var/runtime/index.mjs", Path("/runtimes/ahead")),
 )
 
+JAVA = replace(
+    PYTHON,
+    name="java21",
+    language="java",
+    command=("/var/lang/bin/java", "-classpath", "a.jar", "aws.Main"),
+    can_fork=False,
+    cover=Cover("/var/runtime/lib/a.jar", Path("/runtimes/ahead"), "a.B"),
+)
+
 
 def plan(
     build: RuntimeBuild,
@@ -89,6 +98,16 @@ def test_node_may_have_been_started_ahead_unless_something_speaks_against_it(
     process = plan(NODEJS, tmp_path, **changes).process
     assert process is not None
     assert process.ahead == (process.argv if waits else ())
+
+
+def test_what_java_is_asked_for_is_not_told_but_for_its_length(tmp_path: Path) -> None:
+    process = plan(JAVA, tmp_path).process
+    assert process is not None
+    assert process.argv[-3:] == ("a.jar", "aws.Main", process.handler)
+    assert process.ahead[:-2] == process.argv[:-2]
+    main, filler = process.ahead[-2:]
+    assert (main, set(filler)) == ("a.B", {"_"})
+    assert len(main) + len(filler) == len("aws.Main") + len(process.handler)
 
 
 @pytest.mark.parametrize(

@@ -108,12 +108,18 @@ def test_a_variable_that_is_read_at_the_start_forbids_a_fork(name: str, expected
         ("UV_THREADPOOL_SIZE", False),
         ("SSL_CERT_FILE", False),
         ("RES_OPTIONS", False),
+        ("JAVA_TOOL_OPTIONS", False),
+        ("_JAVA_OPTIONS", False),
+        ("JDK_JAVA_OPTIONS", False),
+        ("AWS_LAMBDA_JAVA_NETWORKADDRESS_CACHE_NEGATIVE_TTL", True),
         ("LD_PRELOAD", False),
         ("TZ", False),
         ("AWS_LAMBDA_EXEC_WRAPPER", False),
     ],
 )
-def test_a_variable_that_node_reads_at_its_start_forbids_one_that_was_started_ahead(name: str, expected: bool) -> None:
+def test_a_variable_that_an_interpreter_reads_at_its_start_forbids_one_that_was_started_ahead(
+    name: str, expected: bool
+) -> None:
     assert may_start_ahead(version(**{name: "x"})) is expected
     assert may_start_ahead(replace(version(), environment=None))
 

@@ -5,8 +5,10 @@ import pytest
 
 from stoker.config import Settings, default_runtimes_dir
 from stoker.runtimes.catalogue import RuntimeCatalogue
+from stoker.runtimes.records import RuntimeBuild
 from tests.catalogues import catalogue_of
 
+from .java_code import ready
 from .runtime_api import RuntimeApi
 
 
@@ -24,6 +26,12 @@ def catalogue(settings: Settings) -> RuntimeCatalogue:
 def installed() -> RuntimeCatalogue:
     """What this machine's user has installed, whatever that is."""
     return catalogue_of(Settings(data=Path("/nonexistent"), runtimes_dir=default_runtimes_dir()))
+
+
+@pytest.fixture(scope="session")
+def java(installed: RuntimeCatalogue) -> RuntimeBuild:
+    """One Java, for what does not depend on the release."""
+    return ready(installed, "java17")
 
 
 @pytest.fixture

@@ -6,11 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from stoker.runtimes.records import RuntimeBuild
+from stoker.runtimes.catalogue import RuntimeCatalogue
+from stoker.runtimes.records import RuntimeBuild, RuntimeInstallError, RuntimeNotReadyError
 from tests.handlers import folder
 
 # The oldest release that the tests run.
 RELEASE = "11"
+
+
+def ready(installed: RuntimeCatalogue, name: str) -> RuntimeBuild:
+    """The runtime `name`, installed if need be; skips where it cannot be had."""
+    try:
+        return installed.install(name, progress=lambda _: None)
+    except (RuntimeNotReadyError, RuntimeInstallError) as error:
+        pytest.skip(str(error))
 
 
 def compile_handlers(build: RuntimeBuild, directory: Path) -> Path:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from stoker.runtimes.catalogue import RuntimeCatalogue
-from stoker.runtimes.records import RuntimeBuild, RuntimeInstallError, RuntimeNotReadyError
+from stoker.runtimes.records import RuntimeBuild
 from tests.conftest import deployer, zip_of
 from tests.end_to_end.calls import Answer, invoke, log_messages
 
-from .java_code import compile_handlers, jar_of
+from .java_code import compile_handlers, jar_of, ready
 from .runtime_api import RuntimeApi
 from .test_running import run
 
@@ -21,19 +21,6 @@ RUNTIMES = ("java11", "java17", "java21", "java25")
 MEMORY_MB = 1769
 
 Function = Callable[..., str]
-
-
-def ready(installed: RuntimeCatalogue, name: str) -> RuntimeBuild:
-    try:
-        return installed.install(name, progress=lambda _: None)
-    except (RuntimeNotReadyError, RuntimeInstallError) as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def java(installed: RuntimeCatalogue) -> RuntimeBuild:
-    """One Java, for what does not depend on the release."""
-    return ready(installed, "java17")
 
 
 @pytest.fixture(scope="session")

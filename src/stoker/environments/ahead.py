@@ -18,10 +18,10 @@ _LIBRARIES = ("", "lib")
 def command_ahead(
     version: FunctionVersion, build: RuntimeBuild, argv: Sequence[str], task: Path, opt: Path | None
 ) -> tuple[str, ...]:
-    """`argv` if an interpreter with that command line may have been started ahead for `version`, else ()."""
+    """That of an interpreter that may have been started ahead for `version`, which asks for `argv`; () if none may."""
     if build.cover is None or not may_start_ahead(version):
         return ()
-    return () if _brings_libraries(task, opt) else tuple(argv)
+    return () if _brings_libraries(task, opt) else build.cover.command(tuple(argv))
 
 
 @lru_cache(maxsize=4096)

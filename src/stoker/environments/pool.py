@@ -62,7 +62,7 @@ class EnvironmentPool:
         self._kept: set[Group] = set()
         self._starting_ahead = 0
         self._all: set[Environment] = set()
-        self._prepared: set[tuple[str, tuple[bool, bool], VpcConfig | None, int]] = set()
+        self._prepared: set[tuple[str, tuple[bool, bool], VpcConfig | None, int, int]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._idle_changed = asyncio.Event()
         # When each became idle, in that order: those that are to be frozen soon, unless they are called before.
@@ -101,7 +101,8 @@ class EnvironmentPool:
         """Start ahead, once, what `version`'s runtime, network and memory need for their first environment."""
         runtime = version.runtime if version.image is None else version.image.digest
         starts = may_fork(version), may_start_ahead(version)
-        key = (runtime, starts, version.vpc, version.memory_mb)
+        # What waits for one handler waits for all whose names are as long, or for any (`Cover.command`).
+        key = (runtime, starts, version.vpc, version.memory_mb, len(version.handler))
         if key not in self._prepared:
             self._prepared.add(key)
             self._background.start(self._maker.prepare(version), f"preparation of {version.runtime or 'an image'}")

@@ -16,6 +16,8 @@ _READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "OPENSSL_")
 _READ_AT_START_EXACT = frozenset({"LANG", "LANGUAGE", "TZ", "AWS_LAMBDA_EXEC_WRAPPER"})
 # The same of Node.js and what is linked to it: libuv, OpenSSL, ICU, c-ares, which reads what resolv.conf(5) names.
 _READ_AT_START_BY_NODE = ("NODE_", "UV_", "SSL_", "ICU_", "RES_OPTIONS", "LOCALDOMAIN")
+# And of the JVM and the program that starts it.
+_READ_AT_START_BY_JAVA = ("JAVA_", "JDK_", "_JAVA_")
 
 Initialization = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 """Why an environment is initialised: because a call waits for it, ahead of all calls, or to be restored for one."""
@@ -163,8 +165,9 @@ def may_fork(version: FunctionVersion) -> bool:
 
 
 def may_start_ahead(version: FunctionVersion) -> bool:
-    """Whether they allow that Node.js was started without them."""
-    return may_fork(version) and not any(name.startswith(_READ_AT_START_BY_NODE) for name in version.environment or {})
+    """Whether they allow that an interpreter was started without them."""
+    read = _READ_AT_START_BY_NODE + _READ_AT_START_BY_JAVA
+    return may_fork(version) and not any(name.startswith(read) for name in version.environment or {})
 
 
 def base_environment(build: RuntimeBuild, opt: Path | None, *, on_host: bool) -> Mapping[str, str]:

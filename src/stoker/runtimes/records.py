@@ -1,5 +1,6 @@
 """A runtime that is ready to be put into a sandbox, and what is known of each runtime on this host."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +15,28 @@ class Cover:
     """What makes an interpreter wait, once it has started, until there is a function for it.
 
     `directory`, on this host, holds a file of the same name as `target`, a path inside, over which it lies until then.
+    `main` is what the command line names instead of its last but one argument, if that has to be something else.
     """
 
     target: str
     directory: Path
+    main: str = ""
 
     @property
     def source(self) -> str:
         """The file inside."""
         return f"{COVER}/{Path(self.target).name}"
+
+    def command(self, command: tuple[str, ...]) -> tuple[str, ...]:
+        """What is started ahead for a function that asks for `command`; () if nothing can be.
+
+        What the two last arguments will be is written over these, so it is as long, and it tells nothing else of them.
+        """
+        if not self.main:
+            return command
+        asked_bytes = sum(len(os.fsencode(argument)) for argument in command[-2:])
+        filler = "_" * (asked_bytes - len(self.main))
+        return (*command[:-2], self.main, filler) if filler else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ Kind = TypeVar("Kind", bound=Hashable)
 WINDOW_S = 600.0
 # Of how many kinds some may wait: those that were asked for last.
 KINDS_MAX = 8
-# What has to be free on the host, beyond its reserve, for one more: Node.js has 8 MB that it shares with nobody.
+# What has to be free on the host, beyond its reserve, for one more: Node.js has 8 MB of its own, a JVM 33.
 ROOM_MB = 64
 
 

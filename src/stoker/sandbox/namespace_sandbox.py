@@ -391,6 +391,7 @@ def order_to_start(process: ProcessSpec) -> dict[str, Any]:
         "command": "start",
         "name": process.name,
         "argv": list(process.argv),
+        "ahead": list(process.ahead),
         "environment": dict(process.environment),
         "directory": process.directory,
         "handler": process.handler,

@@ -256,18 +256,21 @@ class NamespaceSandboxes:
         if kind.ahead is not None:
             await self._start_ahead(sandbox, self._interpreter_order(sandbox, kind.build, kind.ahead))
         elif kind.fork:
-            await self._start_ahead(sandbox, {"ahead": "copy", **self._order_of_identity(sandbox)})
+            await self._start_ahead(sandbox, {"waits": "copy", **self._order_of_identity(sandbox)})
         return sandbox
 
     def _interpreter_order(
         self, sandbox: NamespaceSandbox, build: RuntimeBuild, interpreter: Interpreter
     ) -> dict[str, Any]:
-        """To let it wait there with what every function of the runtime gets, and nothing else."""
+        """To let it wait there with what every function of the runtime gets, and nothing else.
+
+        It stands where functions do, since some interpreters never ask again where that is.
+        """
         assert build.cover is not None
         environment = {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API}
-        process = ProcessSpec("ahead", interpreter.argv, environment, "/", "", fork=False)
+        process = ProcessSpec("ahead", interpreter.argv, environment, "/var/task", "", fork=False)
         return self._common_order(sandbox, interpreter.memory_mb) | {
-            "ahead": "program",
+            "waits": "interpreter",
             "cover": {"source": build.cover.source, "target": build.cover.target},
             "start": order_to_start(process),
         }

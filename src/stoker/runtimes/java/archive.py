@@ -6,8 +6,10 @@ event, against a Runtime API that answers nothing else.
 
 import os
 import signal
+import socket
 import subprocess
 import threading
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,15 +21,27 @@ EVENT = b'{"text":["a",{"number":1.5,"nothing":null}]}'
 HANDLER = "java.util.HashMap::containsKey"
 
 
-def write_archive(jvm: Jvm, runtime_dir: Path, jars: tuple[str, ...], flags: tuple[str, ...], main: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """The class that waits, which is on the class path, and what it rehearses with before."""
+
+    main: str
+    rehearsal: Path
+
+
+def write_archive(
+    jvm: Jvm, runtime_dir: Path, jars: tuple[str, ...], flags: tuple[str, ...], main: str, ahead: Ahead | None = None
+) -> bool:
     """Write `runtime_dir`/lib/client.jsa; whether that worked. Without it a cold start is merely slower.
 
-    The class path is relative to /var/task, which stands empty beside `runtime_dir` meanwhile: at a start the JVM
+    With `ahead` the JVM is one that waits (decision 0046), until it is told of `main`, and its classes are archived,
+    too. The class path is relative to /var/task, which stands empty beside `runtime_dir` meanwhile: at a start the JVM
     compares files, or names without what they begin with alike, and so accepts the archive where /var/runtime is.
     """
     task = runtime_dir.parent / "task"
     task.mkdir()
-    with _RuntimeApi() as api, Path(os.devnull).open("wb") as log:
+    ours, theirs = socket.socketpair()
+    with _RuntimeApi() as api, Path(os.devnull).open("wb") as log, ours, theirs:
         command = [
             str(jvm.executable),
             "-XX:ArchiveClassesAtExit=../runtime/lib/client.jsa",
@@ -35,29 +49,38 @@ def write_archive(jvm: Jvm, runtime_dir: Path, jars: tuple[str, ...], flags: tup
             *flags,
             "-classpath",
             ":".join(f"../runtime/lib/{jar}" for jar in jars),
-            main,
-            HANDLER,
+            *((main, HANDLER) if ahead is None else (ahead.main, "", str(theirs.fileno()), str(ahead.rehearsal))),
         ]
+        ours.sendall(f"{main}\0{HANDLER}".encode())
+        ours.shutdown(socket.SHUT_WR)
         process = subprocess.Popen(
             command,
             cwd=task,
             env={**_environment(api.address), "_LAMBDA_TELEMETRY_LOG_FD": str(log.fileno())},
-            pass_fds=(log.fileno(),),
+            pass_fds=(log.fileno(), theirs.fileno()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        try:
-            api.has_answer.wait(REHEARSAL_TIMEOUT_S)
-            process.send_signal(signal.SIGTERM)
-            process.wait(REHEARSAL_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            (runtime_dir / "lib" / "client.jsa").unlink(missing_ok=True)
-        finally:
-            process.kill()
-            process.wait()
+        watch = threading.Thread(target=_wait_end, args=(process, api), daemon=True)
+        watch.start()
+        api.is_settled.wait(REHEARSAL_TIMEOUT_S)
+        process.send_signal(signal.SIGTERM)
+        watch.join(REHEARSAL_TIMEOUT_S)
+        # One that failed writes an archive all the same.
+        is_good = api.has_answer and not watch.is_alive()
+        process.kill()
+        watch.join()
     task.rmdir()
-    return (runtime_dir / "lib" / "client.jsa").is_file()
+    archive = runtime_dir / "lib" / "client.jsa"
+    if not is_good:
+        archive.unlink(missing_ok=True)
+    return archive.is_file()
+
+
+def _wait_end(process: "subprocess.Popen[bytes]", api: "_RuntimeApi") -> None:
+    process.wait()
+    api.is_settled.set()
 
 
 def _environment(address: str) -> dict[str, str]:
@@ -84,10 +107,11 @@ class _Server(ThreadingHTTPServer):
 
 
 class _RuntimeApi:
-    """One event, then silence; `has_answer` is set by anything that the client posts."""
+    """One event, then silence. `is_settled` when there is nothing more to wait for; `has_answer` if it was answered."""
 
     def __init__(self) -> None:
-        self.has_answer = threading.Event()
+        self.has_answer = False
+        self.is_settled = threading.Event()
         self._is_over = threading.Event()
         self._is_given = False
         self._server = _Server(("127.0.0.1", 0), self._request_handler())
@@ -127,7 +151,8 @@ class _RuntimeApi:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 self.send_response(202)
                 self._end(b'{"status":"OK"}')
-                api.has_answer.set()
+                api.has_answer = self.path.endswith("/response")
+                api.is_settled.set()
 
             def _end(self, body: bytes) -> None:
                 self.send_header("Content-Type", "application/json")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stoker.runtimes.builds import build_path, is_built, make_build
+from stoker.runtimes.java import ahead
 from stoker.runtimes.java.archive import write_archive
 from stoker.runtimes.java.client import JARS, NATIVE, PACKAGE, VERSION, fetch_client, find_client
 from stoker.runtimes.java.jvm import Jvm, outside_links
@@ -75,13 +76,15 @@ class JavaRuntime:
 
     def _path(self, jvm: Jvm) -> Path:
         own = {"home": str(jvm.home), "version": jvm.version, "flags": " ".join(self._flags("/"))}
-        return build_path(self._root(), {**JARS, **own})
+        return build_path(self._root(), {**JARS, **own, **ahead.digests()})
 
     def _fill(self, directory: Path, jvm: Jvm, client: Path) -> Mapping[str, str]:
         runtime = directory / "runtime"
         shutil.copytree(client, runtime / "lib")
         if int(self.known.release) >= ARCHIVE_SINCE:
-            write_archive(jvm, runtime, tuple(JARS), self._flags(str(runtime)), MAIN)
+            flags = self._flags(str(runtime))
+            if not ahead.archived(directory, jvm, tuple(JARS), flags, MAIN):
+                write_archive(jvm, runtime, tuple(JARS), flags, MAIN)
         return {"version": VERSION}
 
     def _flags(self, runtime: str) -> tuple[str, ...]:
@@ -124,6 +127,7 @@ class JavaRuntime:
             host_environment=execution_env,
             client=f"{PACKAGE} {VERSION}",
             lent=outside_links(jvm.home),
+            cover=ahead.cover_of(runtime_dir.parent),
         )
 
     def _arguments(self, runtime: str) -> tuple[str, ...]:

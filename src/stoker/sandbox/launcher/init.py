@@ -16,7 +16,7 @@ import struct
 import time
 from typing import Any
 
-from . import ahead, file_systems, gvisor, held, limits, resources, runtime, sysinfo
+from . import ahead, file_systems, gvisor, held, limits, resources, runtime, sysinfo, waiting_copy
 from . import syscalls as sc
 from .messages import close_all, receive, send
 from .processes import Processes
@@ -32,6 +32,9 @@ _SIOCSIFADDR, _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8916, 0x8913, 0x8914, 1
 # Readable by root only, or not at all, in any case; masked so that a slip elsewhere does not matter.
 _MASKED_FILES = ("kcore", "keys", "sysrq-trigger", "timer_list")
 _READ_ONLY_DIRECTORIES = ("sys", "irq", "bus", "fs")
+
+# How large /tmp is until the function is known, for what an interpreter leaves there when it starts.
+_TMP_AHEAD_BYTES = 1024 * 1024
 
 
 class Steps:
@@ -79,7 +82,7 @@ def run(
                 listener.close()
             order, directories = receive(control)
             waiting = None
-            if order is not None and "ahead" in order:
+            if order is not None and "waits" in order:
                 waiting = _start_ahead(order, descriptors[OUTPUT], is_privileged, zygote, host)
                 order, directories = waiting.wait(control)
             steps.end("order")
@@ -150,11 +153,12 @@ def _start_ahead(
         limits.set_own(order["files_max"], order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged)
 
-    if order["ahead"] == "copy":
+    if order["waits"] == "copy":
         assert zygote is not None
-        return ahead.fork(zygote, output, become)
+        return waiting_copy.start(zygote, output, become)
     # What an interpreter looks at when it starts is what it would find later.
     resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
+    _mount_tmp(_TMP_AHEAD_BYTES)  # a JVM leaves a file there when it starts
     return ahead.start(order, output, become)
 
 
@@ -172,8 +176,8 @@ def _complete(
     try:
         step = "6. the function's directories"
         kept = file_systems.mount_all(order["file_systems"], directories, order["outside_uid"], order["keeper_uid"])
-        _mount_function(order, is_privileged)
-        if waiting is None or waiting.is_copy:
+        _mount_function(order, is_privileged, waiting)
+        if waiting is None or not waiting.has_looked:
             resources.show(host, order["memory_mb"], order["cores"], is_part=order["is_part"])
         steps.end("mounts")
         if order["keeper_uid"] is not None:
@@ -226,15 +230,20 @@ def mount_proc() -> None:
             sc.make_read_only(path)
 
 
-def _mount_function(order: dict[str, Any], is_privileged: bool) -> None:
+def _mount_function(order: dict[str, Any], is_privileged: bool, waiting: ahead.Waiting | None) -> None:
+    _mount_tmp(order["tmp_bytes"], sc.MS_REMOUNT if waiting is not None and waiting.has_looked else 0)
     for source, target in order["binds"]:
         sc.mount(source, target, "", sc.MS_BIND)
-    options = f"mode=1777,size={order['tmp_bytes']}"
-    sc.mount("tmp", "/tmp", "tmpfs", sc.MS_NOSUID | sc.MS_NODEV, options)  # noqa: S108
+    if waiting is not None:
+        waiting.enter()
     for path in order["hidden"]:
         sc.umount_detached(path)
     if not is_privileged:
         sc.umount_detached("/run/stoker/proc")
+
+
+def _mount_tmp(size_bytes: int, how: int = 0) -> None:
+    sc.mount("tmp", "/tmp", "tmpfs", sc.MS_NOSUID | sc.MS_NODEV | how, f"mode=1777,size={size_bytes}")  # noqa: S108
 
 
 def listen(ports: list[int]) -> list[socket.socket]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import struct
 import sys
 
+CLONE_FS = 0x00000200
+CLONE_PARENT = 0x00008000
 CLONE_THREAD = 0x00010000
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -240,7 +243,7 @@ def _own_tid_address() -> int:
 
 
 def clone3(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
-    """Fork into new namespaces. Returns (pid, pidfd) in the parent, (0, -1) in the child.
+    """Fork, into new namespaces for example. Returns (pid, pidfd) in the caller, (0, -1) in the new process.
 
     The C library's fork handlers do not run (a launcher holds no threads); Python's own do.
     """
@@ -257,7 +260,7 @@ def clone3(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
         ctypes.addressof(pidfd),
         tid_address,
         0,
-        17,  # SIGCHLD
+        0 if flags & CLONE_PARENT else signal.SIGCHLD,  # a sibling ends as its parent's other children do
         0,
         0,
         0,

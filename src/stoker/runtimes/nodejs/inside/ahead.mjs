@@ -1,5 +1,6 @@
 // Runs before AWS's client, in an interpreter that was started before there was a function (decision 0041): loads what
-// the client will load, waits for the function's variables, and becomes the process that they would have started.
+// the client will load, and waits until the function's variables and directories are there: process 1 puts them where
+// Node.js would have found them (sandbox/launcher/ahead.py).
 import { closeSync, readFileSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -18,16 +19,5 @@ delete load.cache[empty.pathname];
 globalThis.gc();
 
 writeSync(CHANNEL, "\n");
-const { environment, directory } = JSON.parse(readFileSync(CHANNEL, "utf8"));
+readFileSync(CHANNEL);
 closeSync(CHANNEL);
-for (const name of Object.keys(process.env)) {
-  if (process.env[name] !== environment[name]) {
-    delete process.env[name];
-  }
-}
-for (const [name, value] of Object.entries(environment)) {
-  if (!(name in process.env)) {
-    process.env[name] = value;
-  }
-}
-process.chdir(directory);
