@@ -2,20 +2,21 @@
 
     python -m bench.queue_load '{"endpoint": …, "queue_url": …, "kind": "send", "callers": 32}'
 
-Every caller has one connection. What is received is deleted with the next call, so that a receiving caller does two.
+Every caller has one connection and calls again as soon as it has its answer. It prints what that comes to.
 """
 
 import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import uvloop
 
+from bench.legs import leg_of
 from bench.load import CALL_LIMIT_S, Connection, Outcome
 
 BATCH = 10
@@ -112,7 +113,9 @@ async def _bounded(load: QueueLoad) -> Outcome:
 
 def main() -> None:
     load = QueueLoad(**json.loads(sys.argv[1]))
-    print(json.dumps(asdict(uvloop.run(_bounded(load)))))
+    outcome = uvloop.run(_bounded(load))
+    leg = leg_of(outcome.latencies_s, outcome.elapsed_s, outcome.errors)
+    print(json.dumps({"leg": leg.as_json(), "problems": outcome.problems}))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from botocore.config import Config
 from sqlalchemy import Connection
 
 from bench.generator import ROOT
-from bench.legs import Leg, leg_of
+from bench.legs import Leg
 from bench.load import CALL_LIMIT_S
 from bench.node import BenchNode
 from bench.queue_load import BATCH, Kind, QueueLoad
@@ -95,7 +95,7 @@ async def _leg(load: QueueLoad) -> Leg:
     outcome = json.loads(output)
     for problem in outcome["problems"]:
         click.echo(f"wrong answer: {problem}", err=True)
-    return leg_of(outcome["latencies_s"], outcome["elapsed_s"], outcome["errors"])
+    return Leg(**outcome["leg"])
 
 
 async def _fill(data: Path, depths: dict[str, int]) -> None:

@@ -525,19 +525,17 @@ def test_another_account_needs_the_queues_policy(node: Node, sqs: Any, make_queu
         config=Config(retries={"total_max_attempts": 1}),
     )
 
-    def is_denied(call: Callable[[], Any]) -> bool:
-        try:
+    def check_denied(call: Callable[[], Any]) -> None:
+        with pytest.raises(ClientError) as caught:
             call()
-        except ClientError as error:
-            assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-            return bool(error.response["Error"]["Code"] == "AccessDenied")
-        return False
+        response = caught.value.response
+        assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == ("AccessDenied", 403)
 
     def send() -> None:
         other.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "x"}])
 
-    assert is_denied(send)
-    assert is_denied(lambda: other.get_queue_url(QueueName=name, QueueOwnerAWSAccountId="000000000000"))
+    check_denied(send)
+    check_denied(lambda: other.get_queue_url(QueueName=name, QueueOwnerAWSAccountId="000000000000"))
     sqs.add_permission(QueueUrl=url, Label="l", AWSAccountIds=["111111111111"], Actions=["SendMessage", "GetQueueUrl"])
     statement = json.loads(attributes(sqs, url, "Policy")["Policy"])["Statement"][0]
     assert statement == {
@@ -549,11 +547,11 @@ def test_another_account_needs_the_queues_policy(node: Node, sqs: Any, make_queu
     }
     send()
     assert other.get_queue_url(QueueName=name, QueueOwnerAWSAccountId="000000000000")["QueueUrl"] == url
-    assert is_denied(lambda: receive(other, url))
-    assert is_denied(lambda: other.delete_queue(QueueUrl=url))
+    check_denied(lambda: receive(other, url))
+    check_denied(lambda: other.delete_queue(QueueUrl=url))
     assert receive(sqs, url, MessageSystemAttributeNames=["All"])[0]["Attributes"]["SenderId"] == "111111111111"
     sqs.remove_permission(QueueUrl=url, Label="l")
-    assert is_denied(send)
+    check_denied(send)
     assert "Policy" not in attributes(sqs, url)
 
 

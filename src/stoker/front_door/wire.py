@@ -43,8 +43,9 @@ def rest_error(error: LambdaError, _request_id: str) -> WireAnswer:
 
 
 def json_error(error: LambdaError, _request_id: str, version: str = "1.1") -> WireAnswer:
-    """The form of services that speak JSON by `X-Amz-Target`: every fault of the client's is a 400."""
-    status = 400 if error.status < 500 else error.status
+    """The form of services that speak JSON by `X-Amz-Target`: every fault of the client's is a 400, unless older
+    clients know the error by a status."""
+    status = 400 if error.status < 500 and error.query_code is None else error.status
     document = {"__type": error.code, "message": error.message}
     headers = {"content-type": f"application/x-amz-json-{version}"}
     if error.query_code is not None:
