@@ -164,7 +164,11 @@ class LiveQueue:
         if again is not None:
             return again
         while True:
-            received = await self._try(receiving)
+            try:
+                received = await self._try(receiving)
+            except BaseException:
+                self._waiting.wake(1)  # who goes away may have been woken for what another one waits for
+                raise
             if received or self._is_closed or receiving.wait_s <= 0:
                 break
             self._set_alarm()

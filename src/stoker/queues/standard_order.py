@@ -55,9 +55,11 @@ class StandardOrder:
 
     def arrived(self, message: Message, now_ms: int, *, is_wanted: bool) -> None:
         """A message that is on disk now. `is_wanted`: somebody receives here."""
+        # Not past those that lie on disk and can be seen: they would wait for as long as new ones come.
+        is_next = self._is_whole and self._next_ms > now_ms and not self._is_reading
         if message.visible_ms > now_ms:
             self._on_disk(message.visible_ms)
-        elif is_wanted and self._is_whole and not self._is_reading and self._has_room():
+        elif is_wanted and is_next and self._has_room():
             self._append(message)
         else:
             self._on_disk(0)
