@@ -146,6 +146,7 @@ class LiveQueue:
     def _arrived(self, sendings: Sequence[Sending], sent: Sequence[Sent]) -> None:
         if sendings[0].content_id != self.queue.content_id:
             return  # purged meanwhile
+        self._expire()
         now_ms, is_wanted = self._now_ms(), self._is_wanted()
         count = 0
         for sending, result in zip(sendings, sent, strict=True):

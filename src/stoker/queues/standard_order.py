@@ -47,11 +47,11 @@ class StandardOrder:
         self.forget_window()
 
     def forget_window(self) -> None:
-        """Nobody has asked for long."""
+        """Nobody has asked for long. A reading that is under way leaves out what was in the window."""
         self._window.clear()
         self._numbers.clear()
         self._bytes = 0
-        self._is_whole = False
+        self._on_disk(0)
 
     def arrived(self, message: Message, now_ms: int, *, is_wanted: bool) -> None:
         """A message that is on disk now. `is_wanted`: somebody receives here."""
