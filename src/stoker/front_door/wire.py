@@ -56,9 +56,8 @@ def json_error(error: LambdaError, _request_id: str, version: str = "1.1") -> Wi
 
 def query_error(error: LambdaError, request_id: str, namespace: str) -> WireAnswer:
     """The form of services that take forms, for one that we have ourselves."""
-    status = 400 if 404 < error.status < 500 else error.status
     text = error_xml(error.query_code or error.code, error.message or "", _query_fault(error), namespace, request_id)
-    return WireAnswer(status, {"content-type": "text/xml"}, text.encode(errors="replace"))
+    return WireAnswer(error.status, {"content-type": "text/xml"}, text.encode(errors="replace"))
 
 
 def _query_fault(error: LambdaError) -> str:

@@ -12,6 +12,7 @@ from stoker.queues.records import NUMBERS, Queue
 from stoker.queues.redrive_policy import check_redrive_allow_policy, read_redrive_policy
 
 NAME_LENGTH_MAX = 80
+TEXT_LENGTH_MAX = 65_536  # of a policy; AWS states no number
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _RANGES: Mapping[str, range] = {
     "DelaySeconds": range(901),
@@ -63,6 +64,8 @@ def checked(given: Mapping[str, str], *, is_fifo: bool) -> dict[str, str]:
         if name in _BOOLEANS and value.lower() not in ("true", "false"):
             raise errors.invalid_attribute(name)
         if name in _CHOICES and value not in _CHOICES[name]:
+            raise errors.invalid_attribute(name)
+        if len(value) > TEXT_LENGTH_MAX:
             raise errors.invalid_attribute(name)
         if value and name in _CHECKS:
             _CHECKS[name](value)

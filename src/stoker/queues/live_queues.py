@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from stoker.clock import Clock, epoch_ms
+from stoker.queues import errors
 from stoker.queues.commits import Commits
 from stoker.queues.live_queue import GivenUp, LiveQueue, QueueWork
 from stoker.queues.records import Message, Queue, QueueKey, Sent
@@ -32,7 +33,7 @@ class LiveQueues:
         self._is_stopping = False
 
     async def of(self, queue: Queue) -> LiveQueue:
-        """The queue at work."""
+        """The queue at work. Raises QueueErrors when it is no more."""
         live = self._live.get(queue.key)
         if live is not None:
             return live
@@ -41,7 +42,10 @@ class LiveQueues:
             if live is None:
                 live = LiveQueue(queue, self._work)
                 await live.open()
-                self._adapt(live, self._registry.find(queue.key))
+                present = self._registry.find(queue.key)
+                if present is None:
+                    raise errors.no_queue()
+                self._adapt(live, present)
                 if self._is_stopping:
                     live.close()
                 self._live[queue.key] = live
@@ -84,10 +88,8 @@ class LiveQueues:
         await self._commits.commit(change._replace(done=done))
 
     @staticmethod
-    def _adapt(live: LiveQueue, queue: Queue | None) -> None:
-        if queue is None:
-            live.close()
-        elif queue.content_id != live.queue.content_id:
+    def _adapt(live: LiveQueue, queue: Queue) -> None:
+        if queue.content_id != live.queue.content_id:
             live.reset(queue)
         else:
             live.queue = queue

@@ -37,6 +37,8 @@ def queue_of(call: ApiCall, registry: QueueRegistry, action: str = "") -> Queue:
     Other accounts need the queue's policy for `action`; without one it is for the owner alone. Raises QueueErrors.
     """
     url: str = call.members["QueueUrl"]
+    if len(url) > URL_LENGTH_MAX:
+        raise errors.invalid_address(url)
     account_id, name = _account_and_name(url)
     queue = registry.find((account_id, call.caller.region, name))
     if queue is None:
@@ -65,7 +67,7 @@ def integer(call: ApiCall, name: str, allowed: range, default: int) -> int:
 
 @lru_cache(maxsize=KEPT_URLS_MAX)
 def _account_and_name(url: str) -> tuple[str, str]:
-    parts = urlsplit(url[:URL_LENGTH_MAX]).path.strip("/").split("/")
+    parts = urlsplit(url).path.strip("/").split("/")
     if len(parts) < 2:
         raise errors.invalid_address(url)
     return unquote(parts[-2]), unquote(parts[-1])

@@ -3,6 +3,7 @@
 import asyncio
 
 from stoker.clock import Clock, epoch_ms
+from stoker.queues.errors import QueueError
 from stoker.queues.live_queues import LiveQueues
 from stoker.queues.records import Queue
 from stoker.queues.registry import QueueRegistry
@@ -55,7 +56,10 @@ class Sweeper:
             before_ms = epoch_ms(self._clock) - queue.number("MessageRetentionPeriod") * 1000
             if not await self._store.expired(queue.content_id, before_ms):
                 return
-        live = await self._live.of(queue)
+        try:
+            live = await self._live.of(queue)
+        except QueueError:
+            return  # deleted meanwhile
         while await live.delete_old():
             pass
         live.rest()
