@@ -16,9 +16,10 @@ from stoker.database.engine import Database
 from stoker.queues import flights, live_queue
 from stoker.queues.commits import Commits
 from stoker.queues.errors import QueueError
-from stoker.queues.live_queue import LiveQueue, Received, Receiving
+from stoker.queues.live_queue import LiveQueue
 from stoker.queues.live_queues import LiveQueues
 from stoker.queues.receipts import receipt_of
+from stoker.queues.receiving import Received, Receiving
 from stoker.queues.records import Queue
 from stoker.queues.registry import QueueRegistry
 from stoker.queues.sending import deduplication_scope, message_to_send

@@ -11,7 +11,7 @@ from stoker.queues.commits import Commits
 from stoker.queues.flights import Flight
 from stoker.queues.groups import Entry, Groups
 from stoker.queues.records import Message
-from stoker.queues.store import OUTLINES_MAX, READ_BYTES_MAX, Outline, QueueStore
+from stoker.queues.store import OUTLINES_MAX, READ_BYTES_MAX, Outline, QueueStore, outline_of
 
 LOOKED_THROUGH_MAX = 120_000
 
@@ -66,18 +66,9 @@ class FifoOrder:
         if not self._is_whole or self._groups.waiting >= LOOKED_THROUGH_MAX:
             self._is_whole = False
             return
-        outline = Outline(
-            message.number,
-            message.sent_ms,
-            message.visible_ms,
-            message.group_id,
-            message.receives,
-            message.receives_before,
-            message.first_received_ms,
-        )
         is_held = is_wanted and self._held_bytes < READ_BYTES_MAX
         self._held_bytes += len(message.body) if is_held else 0
-        self._groups.add(Entry(outline, message if is_held else None))
+        self._groups.add(Entry(outline_of(message), message if is_held else None))
         self._last_number = message.number
 
     def returned(self, flight: Flight) -> None:

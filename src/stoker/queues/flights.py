@@ -30,6 +30,19 @@ class Flight:
         # Whether its visibility was changed since.
         self.is_changed = False
 
+    @property
+    def outline(self) -> Outline:
+        """What is to be known of it when it waits again."""
+        return Outline(
+            self.number,
+            self.sent_ms,
+            self.visible_ms,
+            self.group_id,
+            self.receives,
+            self.receives_before,
+            self.first_received_ms,
+        )
+
 
 class Flights:
     """All of one queue."""

@@ -59,16 +59,7 @@ class Groups:
         """It waits again, in its old place, and its group is freed when no other is away."""
         group_id = flight.group_id or ""
         group = self._groups[group_id]
-        outline = Outline(
-            flight.number,
-            flight.sent_ms,
-            flight.visible_ms,
-            flight.group_id,
-            flight.receives,
-            flight.receives_before,
-            flight.first_received_ms,
-        )
-        self._insert(group.waiting, Entry(outline))
+        self._insert(group.waiting, Entry(flight.outline))
         self.waiting += 1
         self.free(group_id)
 

@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 from stoker.alarm import Alarm
 from stoker.clock import Clock, epoch_ms
-from stoker.lambda_model.call import Client
 from stoker.queues import errors
 from stoker.queues.commits import Commits
 from stoker.queues.fifo_order import FifoOrder
 from stoker.queues.flights import IN_FLIGHT_MAX, VISIBILITY_MAX_S, Flight, Flights
 from stoker.queues.receipts import Receipt, handle_of
 from stoker.queues.receive_attempts import ReceiveAttempts
+from stoker.queues.receiving import Counts, Received, Receiving
 from stoker.queues.records import Change, Message, Queue, Reception, Sending, Sent
 from stoker.queues.redrive_policy import RedrivePolicy, redrive_policy_of
 from stoker.queues.standard_order import StandardOrder
-from stoker.queues.store import Outline, QueueStore
+from stoker.queues.store import QueueStore, outline_of
 from stoker.queues.waiting import Waiting
 
 # How long messages are kept in memory for receivers that have not come back.
@@ -49,32 +49,6 @@ class QueueWork:
     commits: Commits
     clock: Clock
     give_up: Callable[[GivenUp], bool]
-
-
-class Received(NamedTuple):
-    """A message that was handed out, and the handle of this receiving."""
-
-    message: Message
-    handle: str
-
-
-class Counts(NamedTuple):
-    """How many messages can be seen, are in flight, and wait for their delay to end."""
-
-    visible: int
-    in_flight: int
-    delayed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Receiving:
-    """What a receiver wants. `attempt_id` names the attempt, so that a second one gets the same (FIFO)."""
-
-    count: int
-    visibility_ms: int
-    wait_s: float
-    client: Client | None = None
-    attempt_id: str | None = None
 
 
 class LiveQueue:
@@ -208,7 +182,7 @@ class LiveQueue:
             message = self._order.take(now_ms, groups)
             if message is None:
                 break
-            flight = Flight(Outline(*_outline(message)), now_ms)
+            flight = Flight(outline_of(message), now_ms)
             if message.sent_ms < oldest_ms:
                 self._discard(flight)
             elif not self._is_given_up(message, flight, policy):
@@ -327,7 +301,7 @@ class LiveQueue:
         taken: list[tuple[Message, Flight]] = []
         groups: list[str] = []
         while len(taken) < count and (message := self._order.take(now_ms, groups)) is not None:
-            flight = Flight(Outline(*_outline(message)), now_ms)
+            flight = Flight(outline_of(message), now_ms)
             self._hide(flight)
             taken.append((message, flight))
         return taken
@@ -446,15 +420,3 @@ class LiveQueue:
 
     def _now_ms(self) -> int:
         return epoch_ms(self._clock)
-
-
-def _outline(message: Message) -> tuple[int, int, int, str | None, int, int, int]:
-    return (
-        message.number,
-        message.sent_ms,
-        message.visible_ms,
-        message.group_id,
-        message.receives,
-        message.receives_before,
-        message.first_received_ms,
-    )

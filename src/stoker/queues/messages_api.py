@@ -13,9 +13,10 @@ from stoker.queues.batches import Entry, each, entries_of, failed
 from stoker.queues.contents import Contents
 from stoker.queues.errors import QueueError
 from stoker.queues.flights import VISIBILITY_MAX_S
-from stoker.queues.live_queue import LiveQueue, Receiving
+from stoker.queues.live_queue import LiveQueue
 from stoker.queues.live_queues import LiveQueues
 from stoker.queues.receipts import Receipt, receipt_of
+from stoker.queues.receiving import Receiving
 from stoker.queues.records import Message, Queue, Sent
 from stoker.queues.registry import QueueRegistry
 from stoker.queues.rendering import checked_system_names, message_members, sequence_number

@@ -8,7 +8,7 @@ from typing import Any
 
 from stoker.queues import errors
 from stoker.queues.contents import TRACE_HEADER, details_of, md5_of, md5_of_body
-from stoker.queues.live_queue import Received
+from stoker.queues.receiving import Received
 from stoker.queues.records import Message
 
 ALL = "All"

@@ -36,6 +36,19 @@ class Outline(NamedTuple):
     first_received_ms: int
 
 
+def outline_of(message: Message) -> Outline:
+    """What a message says of itself."""
+    return Outline(
+        message.number,
+        message.sent_ms,
+        message.visible_ms,
+        message.group_id,
+        message.receives,
+        message.receives_before,
+        message.first_received_ms,
+    )
+
+
 _OUTLINE = tuple(_C[name] for name in Outline._fields)
 
 
