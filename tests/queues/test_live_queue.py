@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,7 +84,7 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-async def open_room(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[Callable[[], Any]]:
+async def open_room(url: str, clock: VirtualClock) -> AsyncIterator[Callable[[], Any]]:
     """Opens the same database again and again, as nodes do one after the other."""
     parts: list[Any] = []
 
@@ -95,7 +94,7 @@ async def open_room(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[Callab
 
     async def open_it() -> Room:
         await close()
-        database = await Database(f"sqlite:///{tmp_path / 'stoker.db'}").__aenter__()
+        database = await Database(url).__aenter__()
         background = await Background().__aenter__()
         parts.extend((database, background))
         room = Room(database, background, clock)
