@@ -191,6 +191,17 @@ async def test_messages_that_nobody_receives_are_swept_away(room: Room, clock: V
     assert await room.store.count(queue.live.queue.content_id) == 1
 
 
+async def test_a_queue_that_nobody_uses_is_swept_when_a_node_starts(
+    open_room: Callable[[], Any], clock: VirtualClock
+) -> None:
+    queue = await (await open_room()).queue(MessageRetentionPeriod="60")
+    await queue.send("old", "old too")
+    clock.s += 61
+    room = await open_room()
+    await room.sweeper.sweep()
+    assert await room.store.content_ids() == []
+
+
 async def test_what_was_in_a_queue_that_is_no_more_is_swept_away(room: Room) -> None:
     queue, other = await room.queue(), await room.queue("other")
     await queue.send(*map(str, range(10)))

@@ -4,6 +4,7 @@ SNS, EventBridge and S3 deliver to queues, and CloudFormation makes them, by cal
 What they find there now asks the node. What cannot be delivered is said in the node's log: S3 would swallow it.
 """
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -146,8 +147,6 @@ def _text(value: Any) -> str:
 
 def _with_bytes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """SNS has binary values as base64, as its API does."""
-    import base64
-
     return {
         name: {**value, "BinaryValue": base64.b64decode(value["BinaryValue"])}
         if isinstance(value.get("BinaryValue"), str)

@@ -318,6 +318,8 @@ class LiveQueue:
 
     async def delete_old(self) -> int:
         """Take some of the messages whose retention is over off the disk; how many. Those in flight have time."""
+        if self._total <= len(self._flights):
+            return 0
         before_ms = self._now_ms() - self.queue.number("MessageRetentionPeriod") * 1000
         content_id = self.queue.content_id
         old = await self._store.expired(content_id, before_ms)

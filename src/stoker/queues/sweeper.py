@@ -10,6 +10,8 @@ from stoker.queues.registry import QueueRegistry
 from stoker.queues.store import DELETED_AT_ONCE_MAX, QueueStore
 
 EVERY_S = 60.0
+# Queues that nobody has used since the node started are looked at in each of so many rounds.
+UNUSED_EVERY = 60
 
 
 class Sweeper:
@@ -23,6 +25,7 @@ class Sweeper:
         self._woken = asyncio.Event()
         # How often to look for messages of queues that are no more: a message may still be on its way to the disk.
         self._looks = 2
+        self._rounds = 0
 
     def leftovers(self) -> None:
         """A queue was purged or deleted: what was in it is on disk, and nobody's."""
@@ -46,12 +49,14 @@ class Sweeper:
             self._looks -= 1
             await self._delete_leftovers()
         for queue in self._registry.all():
-            await self._delete_old(queue)
+            if self._live.is_open(queue.key) or self._rounds % UNUSED_EVERY == 0:
+                await self._delete_old(queue)
+        self._rounds += 1
         while await self._store.forget_duplicates(epoch_ms(self._clock)) == DELETED_AT_ONCE_MAX:
             pass
 
     async def _delete_old(self, queue: Queue) -> None:
-        """A queue that nobody has used is looked at from outside, as long as nothing in it is old."""
+        """An unused queue is looked at from outside, as long as nothing in it is old."""
         if not self._live.is_open(queue.key):
             before_ms = epoch_ms(self._clock) - queue.number("MessageRetentionPeriod") * 1000
             if not await self._store.expired(queue.content_id, before_ms):
