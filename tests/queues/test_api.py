@@ -444,6 +444,16 @@ def test_a_move_to_another_queue_keeps_its_pace_and_can_be_cancelled(sqs: Any, m
     assert counts(sqs, other)[0] + counts(sqs, dead)[0] == 20
 
 
+def test_a_move_fails_for_messages_that_came_from_no_queue(sqs: Any, make_queue: MakeQueue) -> None:
+    dead = make_queue()
+    make_queue(RedrivePolicy=json.dumps({"deadLetterTargetArn": arn_of(dead), "maxReceiveCount": 1}))
+    sqs.send_message(QueueUrl=dead, MessageBody="x")
+    sqs.start_message_move_task(SourceArn=arn_of(dead))
+    task = wait_for_task(sqs, dead)
+    assert (task["Status"], task["FailureReason"]) == ("FAILED", "CouldNotDetermineMessageSource")
+    assert [message["Body"] for message in receive(sqs, dead)] == ["x"]
+
+
 def wait_for_task(sqs: Any, url: str) -> dict[str, Any]:
     """The latest task, once it has ended."""
 

@@ -113,6 +113,8 @@ class LiveQueues:
         )
         try:
             await self.move([dead], [message.number], target, given_up.moved)
+        except errors.QueueError:
+            given_up.kept()  # the target was deleted meanwhile
         except Exception:
             given_up.kept()
             raise

@@ -87,6 +87,8 @@ class MoveTasks:
             ended = replace(self._running[source_arn], status=status)
         except MoveFailedError as error:
             ended = replace(self._running[source_arn], status="FAILED", failure=str(error))
+        except errors.QueueError as error:  # a queue was deleted meanwhile
+            ended = replace(self._running[source_arn], status="FAILED", failure=error.query_code)
         except Exception:
             ended = replace(self._running[source_arn], status="FAILED", failure="InternalError")
             await self._end(ended)
