@@ -60,7 +60,7 @@ class Outcome:
     problems: list[str]
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One keep-alive connection, one request at a time."""
 
     def __init__(self) -> None:
@@ -137,11 +137,11 @@ class _Run:
             for connection in connections:
                 connection.close()
 
-    async def _connect(self) -> _Connection:
-        _, connection = await asyncio.get_running_loop().create_connection(_Connection, self._host, self._port)
+    async def _connect(self) -> Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(Connection, self._host, self._port)
         return connection
 
-    async def _warm_calls(self, connections: list[_Connection]) -> Outcome:
+    async def _warm_calls(self, connections: list[Connection]) -> Outcome:
         load = self._load
         await asyncio.gather(*(self._often(*pair, load.warm_up) for pair in enumerate(connections)))
         began_s = perf_counter()
@@ -153,7 +153,7 @@ class _Run:
         return Outcome([latency for some in counted for latency in some], elapsed_s, self._errors, self._problems)
 
     async def _often(
-        self, caller: int, connection: _Connection, calls: int, deadline_s: float = float("inf")
+        self, caller: int, connection: Connection, calls: int, deadline_s: float = float("inf")
     ) -> list[float]:
         path = self._load.path
         head = self._head("GET", path) if path else self._invocation_head(self._load.functions[0])
@@ -169,7 +169,7 @@ class _Run:
                 break
         return latencies
 
-    async def _first_calls(self, connection: _Connection) -> Outcome:
+    async def _first_calls(self, connection: Connection) -> Outcome:
         latencies = []
         began_s = perf_counter()
         for function in self._load.functions:
@@ -177,12 +177,12 @@ class _Run:
             await asyncio.sleep(self._load.pause_s)
         return Outcome(latencies, perf_counter() - began_s, self._errors, self._problems)
 
-    async def _first_calls_at_once(self, connections: list[_Connection]) -> Outcome:
+    async def _first_calls_at_once(self, connections: list[Connection]) -> Outcome:
         began_s = perf_counter()
         latencies = await asyncio.gather(*map(self._first_call, connections, self._load.functions))
         return Outcome(latencies, perf_counter() - began_s, self._errors, self._problems)
 
-    async def _first_call(self, connection: _Connection, function: str) -> float:
+    async def _first_call(self, connection: Connection, function: str) -> float:
         payload = b'{"function": "%b"}' % function.encode()
         sent_s = perf_counter()
         answer = await connection.send(self._invocation_head(function) % len(payload) + payload)

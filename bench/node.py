@@ -43,6 +43,11 @@ class BenchNode:
         self._process: subprocess.Popen[bytes] | None = None
         self._client: Any = None
 
+    @property
+    def data(self) -> Path:
+        """Its data directory, not yet made before the node has started."""
+        return Path(self._directory.name) / "data"
+
     async def __aenter__(self) -> "BenchNode":
         try:
             await asyncio.to_thread(self._start)
@@ -57,7 +62,7 @@ class BenchNode:
         await self._stop()
 
     def _start(self) -> None:
-        data = Path(self._directory.name) / "data"
+        data = self.data
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "stoker", "up", "--data", str(data), "--port", "0"],

@@ -61,6 +61,19 @@ _WITHOUT_EFFECT: Mapping[str, str] = {
     "`Manual` can name the present build only",
     "PutFunctionScalingConfig": "refused for every function, as AWS does without a capacity provider",
 }
+# The same of queues.
+_KEPT_ATTRIBUTES = (
+    "`KmsMasterKeyId`, `KmsDataKeyReusePeriodSeconds` and `SqsManagedSseEnabled` are kept and told; messages are as "
+    "encrypted as the host's disk"
+)
+_MISSING_OF_QUEUES: Mapping[str, str] = {
+    "AddPermission": "policies let other accounts in; the queue's own account is not asked for permissions, and "
+    "services that deliver to queues are not either",
+    "CreateQueue": _KEPT_ATTRIBUTES,
+    "SetQueueAttributes": f"{_KEPT_ATTRIBUTES}; conditions in a `Policy` are met by nobody",
+    "SendMessage": "a `MessageGroupId` of a standard queue is kept and told; tenants get no fair shares yet",
+    "SendMessageBatch": "as SendMessage",
+}
 
 
 class Node:
@@ -106,6 +119,10 @@ def tables(node: Node) -> str:
             *_runtimes(lambda_model),
             "",
             *_logs_operations(node, logs_model),
+            "",
+            *_sqs_operations(node, _model("sqs")),
+            "",
+            *_other_services(),
             "",
         ]
     )
@@ -224,7 +241,24 @@ def _logs_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield 'Filter patterns: terms, phrases, `?term`, `-term` and JSON (`{ $.level = "WARN" }`). Regular expressions and'
     yield "space-delimited patterns are refused, and so are other log group classes, tags and keys of log groups."
+
+
+def _sqs_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    prefix = model["metadata"]["targetPrefix"]
+    yield f"## The SQS API: {len(model['operations'])} operations"
     yield ""
+    yield "In JSON and by the query protocol (API version 2012-11-05)."
+    yield ""
+    yield "| Operation | State | What is missing |"
+    yield "|---|---|---|"
+    for name in sorted(model["operations"]):
+        headers = {"X-Amz-Target": f"{prefix}.{name}", "Content-Type": "application/x-amz-json-1.0"}
+        missing = _MISSING_OF_QUEUES.get(name, "")
+        state = ("partial" if missing else "done") if node.has("POST", "/", "sqs", headers) else "absent"
+        yield f"| {name} | {state} | {missing} |"
+
+
+def _other_services() -> Iterator[str]:
     yield "## Other services"
     yield ""
     yield "X-Ray: `PutTraceSegments`, `GetTraceSummaries` and `BatchGetTraces`, from memory ([traces](behaviour.md))."

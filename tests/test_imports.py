@@ -27,7 +27,7 @@ LAYERS = (
     {"invocation"},
     {"functions"},
     {"neighbours", "telemetry"},
-    {"logs", "traces", "front_door", "images"},
+    {"logs", "traces", "front_door", "images", "queues"},
     {"lambda_model", "code", "database", "sandbox", "runtime_api"},
     {"runtimes"},
     {"config"},

@@ -14,8 +14,9 @@ from stoker.assembly.environments import start_environments
 from stoker.assembly.functions import Declared, load_functions
 from stoker.assembly.invocations import join_invocations
 from stoker.assembly.operations import lambda_operations
+from stoker.assembly.queues import Queues, open_queues
 from stoker.assembly.rest_of_aws import open_rest_of_aws
-from stoker.assembly.stores import open_stores
+from stoker.assembly.stores import Stores, open_stores
 from stoker.assembly.tracing import Traces, start_traces
 from stoker.clock import Clock, SystemClock
 from stoker.code.download import CodeDownload
@@ -27,6 +28,7 @@ from stoker.front_door.rest_services import RestService
 from stoker.front_door.server import FrontDoor
 from stoker.invocations.traced_start import TracedStarts
 from stoker.logs.api import LogsApi
+from stoker.neighbours.choices import read_choices
 from stoker.node import Node
 from stoker.sandbox.file_systems import declared_file_systems
 from stoker.sandbox.network.declared import declared_networks
@@ -69,7 +71,9 @@ async def serve(settings: Settings) -> None:
         maker = await parts.enter_async_context(sandboxes)
         on_host = maker.isolation == "plain"
         stores = await open_stores(settings, clock, parts, on_host=on_host)
-        aws = await open_rest_of_aws(settings, clock, parts)
+        choices = read_choices(settings.neighbours)
+        queues = await open_queues(stores, choices, clock, parts)
+        aws = await open_rest_of_aws(settings, choices, queues, clock, parts)
         # A group of its own, so that all work has ended before the stores close.
         background = await parts.enter_async_context(Background())
         functions = await load_functions(settings, declared, stores, aws, background, has_isolation=not on_host)
@@ -85,13 +89,14 @@ async def serve(settings: Settings) -> None:
         front_door = FrontDoor(
             settings,
             lambda_operations(settings, stores, functions, environments, invocations, aws, code_download, clock),
-            {"Logs_20140328": JsonService("logs", LogsApi(stores.logs, clock).operations())},
+            _json_services(stores, queues, clock),
             {**node.raw_routes(), **traced.routes()},
             listener,
             clock,
             aws.forwarder,
             environments.doors,
             _x_ray(traces, clock),
+            [] if queues is None else [queues.query_service],
         )
         await front_door.start()
         await invocations.events.start()
@@ -103,11 +108,19 @@ async def serve(settings: Settings) -> None:
         log.info("stopping: waiting for running invocations, at most %.0f s", settings.stop_grace_s)
         node.state = "stopping"
         grace_s = settings.stop_grace_s
+        if queues is not None:
+            queues.live.stop()
         await asyncio.gather(
             front_door.stop(grace_s), invocations.events.stop(grace_s), invocations.pollers.stop(grace_s)
         )
         invocations.invoker.stop()
     log.info("stopped")
+
+
+def _json_services(stores: Stores, queues: Queues | None, clock: Clock) -> dict[str, JsonService]:
+    """What speaks JSON, by how requests name it."""
+    services = {"Logs_20140328": JsonService("logs", LogsApi(stores.logs, clock).operations())}
+    return services if queues is None else services | {"AmazonSQS": queues.json_service}
 
 
 def _x_ray(traces: Traces, clock: Clock) -> list[RestService]:

@@ -23,14 +23,16 @@ class LambdaError(Exception):
         members: Mapping[str, object] | None = None,
         has_type: bool = True,
         code: str | None = None,
+        query_code: str | None = None,
     ) -> None:
         """`members` are further body members; `has_type` is false where AWS sends no `Type`; `code` is the wire name
-        where it differs from the class's."""
+        where it differs from the class's, `query_code` its name for clients that speak the query protocol."""
         super().__init__(message)
         self.message = message
         self.members: Mapping[str, object] = members or {}
         self.has_type = has_type
         self.code = code or type(self).__name__
+        self.query_code = query_code
 
 
 class ValidationException(LambdaError):

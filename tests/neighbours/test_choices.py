@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stoker.config import SettingsError, load_settings
-from stoker.neighbours.choices import Elsewhere, Embedded, Off, read_choices
+from stoker.neighbours.choices import Elsewhere, Embedded, Here, Off, read_choices
 
 
 def test_without_settings_everything_is_embedded() -> None:
@@ -20,7 +20,14 @@ def test_a_service_is_found_by_what_its_requests_are_signed_for() -> None:
 def test_the_default_can_be_off_while_one_service_is_on() -> None:
     choices = read_choices({"default": "off", "s3": "embedded"})
     assert choices.of("s3") == Embedded()
-    assert choices.of("sqs") == Off()
+    assert choices.of("sns") == Off()
+
+
+def test_the_nodes_own_queues_are_there_unless_they_are_named_otherwise() -> None:
+    assert read_choices({"default": "off"}).of("sqs") == Here()
+    assert read_choices({"sqs": "embedded"}).of("sqs") == Here()
+    assert read_choices({"sqs": "off"}).of("sqs") == Off()
+    assert read_choices({"sqs": "http://127.0.0.1:9324"}).of("sqs") == Elsewhere("http://127.0.0.1:9324")
 
 
 @pytest.mark.parametrize(

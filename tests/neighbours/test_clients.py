@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from stoker.errors import LambdaError
+from stoker.lambda_model.call import ApiAnswer, ApiCall
 from stoker.neighbours.choices import read_choices
 from stoker.neighbours.clients import AwsClients, ObjectTooLargeError
 from stoker.neighbours.embedded import EmbeddedNeighbours
@@ -96,3 +98,22 @@ async def test_neighbours_use_no_network_and_deliver_no_event_by_themselves(clie
         await clients.call("sns", ACCOUNT, REGION, "Subscribe", TopicArn=topic, Protocol="http", Endpoint=url)
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+async def test_a_service_of_the_nodes_own_is_called_without_a_detour(embedded: EmbeddedNeighbours) -> None:
+    async def get_queue_url(call: ApiCall) -> ApiAnswer:
+        if call.members["QueueName"] != "q":
+            raise LambdaError("none", code="QueueDoesNotExist", query_code="AWS.SimpleQueueService.NonExistentQueue")
+        return ApiAnswer({"QueueUrl": f"{call.caller.region}/{call.caller.account_id}/q", "Other": None})
+
+    own = {"sqs": {"GetQueueUrl": get_queue_url}}
+    clients = AwsClients(read_choices({}), embedded, own)
+    for call in (clients.call, clients.call_patiently):
+        answer = await call("sqs", ACCOUNT, REGION, "GetQueueUrl", QueueName="q")
+        assert answer == {"QueueUrl": f"{REGION}/{ACCOUNT}/q"}
+        with pytest.raises(ClientError) as refused:
+            await call("sqs", ACCOUNT, REGION, "GetQueueUrl", QueueName="other")
+        assert refused.value.response["Error"]["Code"] == "AWS.SimpleQueueService.NonExistentQueue"
+    elsewhere = AwsClients(read_choices({"sqs": "off"}), embedded, own)
+    with pytest.raises(NeighbourError, match="off on this node"):
+        await elsewhere.call("sqs", ACCOUNT, REGION, "GetQueueUrl", QueueName="q")

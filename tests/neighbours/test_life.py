@@ -51,12 +51,12 @@ def test_the_process_comes_with_the_first_request_and_goes_with_the_node(start_n
 
 def test_a_killed_node_leaves_nothing_that_disturbs_the_next(start_node: StartNode) -> None:
     process, node = start_node()
-    node.client("sqs").create_queue(QueueName="q")
+    node.client("sns").create_topic(Name="t")
     [left] = neighbours_of(node.pid)
     process.kill()
     wait_gone(left)
     _, node = start_node(data=node.data)
-    assert "QueueUrls" not in node.client("sqs").list_queues()
+    assert node.client("sns").list_topics()["Topics"] == []
 
 
 def test_a_node_with_credentials_wants_signatures_for_neighbours_too(start_node: StartNode) -> None:

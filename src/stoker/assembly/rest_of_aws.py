@@ -3,12 +3,14 @@
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from stoker.assembly.queues import Queues
 from stoker.clock import Clock
 from stoker.config import Settings
-from stoker.neighbours.choices import Choices, read_choices
+from stoker.neighbours.choices import Choices
 from stoker.neighbours.clients import AwsClients
 from stoker.neighbours.embedded import EmbeddedNeighbours
 from stoker.neighbours.forwarder import Forwarder
+from stoker.neighbours.node_calls import AnsweredCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,13 @@ class RestOfAws:
     forwarder: Forwarder
 
 
-async def open_rest_of_aws(settings: Settings, clock: Clock, parts: AsyncExitStack) -> RestOfAws:
-    """Nothing is started yet: the embedded neighbours come with the first call for them. Raises SettingsError."""
-    choices = read_choices(settings.neighbours)
+async def open_rest_of_aws(
+    settings: Settings, choices: Choices, queues: Queues | None, clock: Clock, parts: AsyncExitStack
+) -> RestOfAws:
+    """Nothing is started yet: the embedded neighbours come with the first call for them."""
     embedded = await parts.enter_async_context(EmbeddedNeighbours(settings.data / "run"))
-    clients = AwsClients(choices, embedded)
+    clients = AwsClients(choices, embedded, {} if queues is None else {"sqs": queues.operations})
+    embedded.answer_call = AnsweredCalls(clients).answer
     parts.callback(clients.close)
     forwarder = Forwarder(choices, embedded, clock)
     parts.push_async_callback(forwarder.close)

@@ -6,7 +6,6 @@ from stoker.async_invocations.counts import Counts
 from stoker.async_invocations.delivering import Delivering
 from stoker.async_invocations.destinations import Destinations, Services
 from stoker.async_invocations.dispatch import Dispatch
-from stoker.async_invocations.group_commit import GroupCommit
 from stoker.async_invocations.lane import LaneRules
 from stoker.async_invocations.lanes import Lanes
 from stoker.async_invocations.records import Change, Delivery, Event, QueueStatus
@@ -14,6 +13,7 @@ from stoker.async_invocations.store import delivery_queue, event_queue, read_dep
 from stoker.clock import Clock
 from stoker.config import Settings
 from stoker.database.engine import Database
+from stoker.database.group_commit import GroupCommit
 from stoker.functions.records import Function, FunctionKey
 from stoker.functions.registry import FunctionRegistry
 from stoker.invocation import Invocation
@@ -39,7 +39,9 @@ class AsyncInvocations:
         self._clock = clock
         self._places_per_function = settings.async_concurrency_per_function
         self._counts = Counts()
-        self._group = GroupCommit(lambda changes: write_changes(database, changes), background)
+        self._group: GroupCommit[Change, None] = GroupCommit(
+            lambda changes: write_changes(database, changes), background, "event queue commit"
+        )
         dispatch = Dispatch(
             functions,
             invoker,

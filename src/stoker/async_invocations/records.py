@@ -103,6 +103,11 @@ class Change:
     ended_deliveries: tuple[int, ...] = ()
     postponed_deliveries: tuple[Postponement, ...] = ()
 
+    @property
+    def size_bytes(self) -> int:
+        """Of what it brings; what it takes away costs next to nothing."""
+        return sum(len(event.payload) for event in self.events) + sum(len(item.body) for item in self.deliveries)
+
 
 @dataclass(frozen=True, slots=True)
 class Depth:

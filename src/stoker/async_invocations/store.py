@@ -78,9 +78,10 @@ async def read_depth(database: Database, function_arn: str) -> Depth:
     return await database.read(_event_depth, function_arn)
 
 
-async def write_changes(database: Database, changes: Sequence[Change]) -> None:
-    """Write `changes` in one transaction; they are on disk when this returns."""
+async def write_changes(database: Database, changes: Sequence[Change]) -> Sequence[None]:
+    """Write `changes` in one transaction; they are on disk when this returns, which has nothing to say of any."""
     await database.write(_write, changes)
+    return [None] * len(changes)
 
 
 def _within_bounds(rows: Sequence[Any], now_s: float) -> list[int]:

@@ -7,9 +7,10 @@ by an advisory lock: the functions of an account are held in memory, so two node
 
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
@@ -111,11 +112,17 @@ def insert_plain(connection: Connection, table: Table, columns: Sequence[str], r
 
     SQLAlchemy would look at each value of each row, which takes as long as SQLite takes to store it.
     """
-    statement = str(table.insert().compile(dialect=connection.dialect, column_keys=list(columns)))
+    statement = _insert_statement(table, connection.dialect, tuple(columns))
     if connection.dialect.positional:
         connection.exec_driver_sql(statement, list(rows))
     else:
         connection.exec_driver_sql(statement, [dict(zip(columns, row, strict=True)) for row in rows])
+
+
+@lru_cache(maxsize=64)
+def _insert_statement(table: Table, dialect: Dialect, columns: tuple[str, ...]) -> str:
+    """Compiling takes as long as inserting ten rows."""
+    return str(table.insert().compile(dialect=dialect, column_keys=list(columns)))
 
 
 def claim(engine: Engine) -> Connection | None:

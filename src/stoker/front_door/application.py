@@ -18,6 +18,7 @@ from stoker.front_door.identity import CredentialScope, Identification, credenti
 from stoker.front_door.json_services import JsonEndpoint, JsonService, target_prefix
 from stoker.front_door.lambda_endpoint import LambdaEndpoint
 from stoker.front_door.neighbours import NeighbourEndpoint, Neighbours, asked_service, style_of
+from stoker.front_door.query_services import QueryEndpoint, QueryService
 from stoker.front_door.raw_routes import PREFIX, RawEndpoint, RawRoute
 from stoker.front_door.request import HttpRequest, IncomingBody, RequestHead, http_request, read_body
 from stoker.front_door.rest_services import RestEndpoint, RestService
@@ -45,11 +46,13 @@ class Application:
         clock: Clock,
         neighbours: Neighbours | None = None,
         rest_services: Collection[RestService] = (),
+        query_services: Collection[QueryService] = (),
     ) -> None:
         self._identification = Identification(settings, clock)
         self._lambda = LambdaEndpoint(operations, settings.limits)
         self._json = {endpoint.target_prefix: endpoint for endpoint in map(JsonEndpoint, json_services.values())}
         self._rest = {endpoint.signing_name: endpoint for endpoint in map(RestEndpoint, rest_services)}
+        self._query = {endpoint.signing_name: endpoint for endpoint in map(QueryEndpoint, query_services)}
         self._raw = RawEndpoint(raw_routes)
         self._neighbours = neighbours
 
@@ -88,10 +91,13 @@ class Application:
                 verify(body)
             else:
                 await asyncio.to_thread(verify, body)
-        return await asked.answer(Received(request, body, caller, request_id))
+        return await asked.answer(Received(request, body, caller, request_id, client=incoming))
 
     def _endpoint(self, request: HttpRequest, credentials: CredentialScope | None) -> Endpoint:
-        """Who answers: by path for our own, by target for JSON services, by what it is signed for, else Lambda."""
+        """Who answers: by path for our own, by target for JSON services, by what it is signed for, else Lambda.
+
+        The same service may be asked in JSON and, by older clients, in forms.
+        """
         if request.raw_path.startswith(PREFIX):
             return self._raw
         prefix = target_prefix(request)
@@ -103,6 +109,8 @@ class Application:
             return self._lambda
         if prefix is None and service in self._rest:
             return self._rest[service]
+        if prefix is None and service in self._query:
+            return self._query[service]
         style = style_of(request, service)
         if self._neighbours is None or service in (None, "lambda", "logs"):
             return Absent(service or str(prefix), style)

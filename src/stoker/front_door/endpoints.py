@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from stoker.front_door.body_stream import BodyStream
 from stoker.front_door.request import BodyLimit, HttpRequest
 from stoker.front_door.wire import ErrorStyle
-from stoker.lambda_model.call import Caller
+from stoker.lambda_model.call import Caller, Client
 from stoker.lambda_model.encoding import WireAnswer
 
 
@@ -18,6 +18,7 @@ class Received(NamedTuple):
     caller: Caller
     request_id: str
     stream: BodyStream | None = None
+    client: Client | None = None
 
 
 class Asked(NamedTuple):

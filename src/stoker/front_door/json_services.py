@@ -3,9 +3,10 @@
 Source: Smithy specification, "AWS JSON 1.0 protocol" and "AWS JSON 1.1 protocol".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from stoker.errors import (
     NotImplementedByStokerException,
@@ -21,17 +22,22 @@ from stoker.lambda_model.encoding import WireAnswer
 from stoker.lambda_model.service import OperationModel, load_service
 from stoker.limits import CONTROL_REQUEST_BYTES_MAX
 
+Validate = Callable[[OperationModel, Mapping[str, Any]], None]
+"""Raises a LambdaError for members that the service does not take."""
+
 
 @dataclass(frozen=True, slots=True)
 class JsonService:
     """A service by botocore's name for it, and the operations that exist here.
 
     `validation_code` is what the service calls a broken constraint; CloudWatch Logs says InvalidParameterException.
+    `validate` is for a service that has words of its own, and rules, instead of the model's.
     """
 
     name: str
     operations: Mapping[str, Operation] = field(default_factory=dict)
     validation_code: str = "InvalidParameterException"
+    validate: Validate | None = None
 
 
 class JsonEndpoint:
@@ -74,16 +80,30 @@ class JsonEndpoint:
 
     async def _answer(self, model: OperationModel, operation: Operation, received: Received) -> WireAnswer:
         members = model.read({}, {}, {}, received.body)
+        self._validate(model, members)
+        request = received.request
+        answer = await operation(
+            ApiCall(
+                model.name,
+                received.caller,
+                received.request_id,
+                members,
+                request.endpoint,
+                request.headers,
+                received.client,
+            )
+        )
+        return model.encode(answer)
+
+    def _validate(self, model: OperationModel, members: Mapping[str, Any]) -> None:
+        if self._service.validate is not None:
+            self._service.validate(model, members)
+            return
         try:
             model.validate(members)
         except ValidationException as error:
             error.code = self._service.validation_code
             raise
-        request = received.request
-        answer = await operation(
-            ApiCall(model.name, received.caller, received.request_id, members, request.endpoint, request.headers)
-        )
-        return model.encode(answer)
 
 
 def target_prefix(request: HttpRequest) -> str | None:

@@ -87,7 +87,7 @@ class IncomingBody:
     `is_begun` says that somebody wants it, `is_complete` that all of it is here.
     """
 
-    __slots__ = ("_held_bytes", "_is_lost", "_on_wanted", "_pieces", "_reader", "is_begun", "is_complete")
+    __slots__ = ("_held_bytes", "_is_lost", "_on_lost", "_on_wanted", "_pieces", "_reader", "is_begun", "is_complete")
 
     def __init__(self, on_wanted: Callable[[], None]) -> None:
         """`on_wanted` is called when the reader wants more than there is."""
@@ -97,6 +97,7 @@ class IncomingBody:
         self._pieces: list[bytes] = []
         self._held_bytes = 0
         self._is_lost = False
+        self._on_lost: Callable[[], None] | None = None
         self._reader: asyncio.Future[None] | None = None
 
     # The connection's side.
@@ -117,12 +118,20 @@ class IncomingBody:
         """The client is gone."""
         self._is_lost = True
         self._wake()
+        if self._on_lost is not None:
+            self._on_lost()
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
     # The reader's side.
+
+    def when_gone(self, tell: Callable[[], None]) -> None:
+        """Call `tell`, the last that was given, once the client has hung up; at once when it has."""
+        self._on_lost = tell
+        if self._is_lost:
+            tell()
 
     async def read(self) -> bytes:
         """What has arrived since the last time; with `is_complete` it is the rest, which may be empty.

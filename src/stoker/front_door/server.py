@@ -11,6 +11,7 @@ from stoker.front_door.connections import Connections
 from stoker.front_door.json_services import JsonService
 from stoker.front_door.neighbours import Neighbours
 from stoker.front_door.protocol import HttpConnection
+from stoker.front_door.query_services import QueryService
 from stoker.front_door.raw_routes import RawRoute
 from stoker.front_door.rest_services import RestService
 from stoker.front_door.sandbox_doors import SandboxDoors
@@ -33,6 +34,7 @@ class FrontDoor:
         neighbours: Neighbours | None = None,
         sandbox_doors: SandboxDoors | None = None,
         rest_services: Collection[RestService] = (),
+        query_services: Collection[QueryService] = (),
     ) -> None:
         """`listener` is bound and belongs to the front door from here on: `stop` closes it. `neighbours` answer for
         other services, and `sandbox_doors` open with the front door.
@@ -40,7 +42,14 @@ class FrontDoor:
         Raises ValueError for operations that the service models do not know.
         """
         self._application = Application(
-            settings, operations, json_services, raw_routes, clock or SystemClock(), neighbours, rest_services
+            settings,
+            operations,
+            json_services,
+            raw_routes,
+            clock or SystemClock(),
+            neighbours,
+            rest_services,
+            query_services,
         )
         self._listener = listener
         self._sandbox_doors = sandbox_doors

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 from stoker.errors import LambdaError, ServiceException
 from stoker.front_door.request import ClientGoneError
 from stoker.lambda_model.encoding import WireAnswer
+from stoker.lambda_model.query_protocol import error_xml
 
 log = logging.getLogger("stoker.front_door")
 
@@ -42,10 +43,25 @@ def rest_error(error: LambdaError, _request_id: str) -> WireAnswer:
 
 
 def json_error(error: LambdaError, _request_id: str, version: str = "1.1") -> WireAnswer:
-    """The form of services that speak JSON by `X-Amz-Target`: every fault of the client's is a 400."""
-    status = 400 if error.status < 500 else error.status
+    """The form of services that speak JSON by `X-Amz-Target`: every fault of the client's is a 400, unless older
+    clients know the error by a status."""
+    status = 400 if error.status < 500 and error.query_code is None else error.status
     document = {"__type": error.code, "message": error.message}
-    return WireAnswer(status, {"content-type": f"application/x-amz-json-{version}"}, _json(document))
+    headers = {"content-type": f"application/x-amz-json-{version}"}
+    if error.query_code is not None:
+        # Smithy specification, "AWS query compatible": by which name older clients knew the error.
+        headers["x-amzn-query-error"] = f"{error.query_code};{_query_fault(error)}"
+    return WireAnswer(status, headers, _json(document))
+
+
+def query_error(error: LambdaError, request_id: str, namespace: str) -> WireAnswer:
+    """The form of services that take forms, for one that we have ourselves."""
+    text = error_xml(error.query_code or error.code, error.message or "", _query_fault(error), namespace, request_id)
+    return WireAnswer(error.status, {"content-type": "text/xml"}, text.encode(errors="replace"))
+
+
+def _query_fault(error: LambdaError) -> str:
+    return "Sender" if error.status < 500 else "Receiver"
 
 
 def xml_error(error: LambdaError, request_id: str) -> WireAnswer:

@@ -6,7 +6,7 @@ Named tuples, as all that is made for every invocation: a frozen dataclass takes
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -19,11 +19,20 @@ class Caller:
     region: str
 
 
+class Client(Protocol):
+    """Who waits for an answer, for operations that give up when nobody does."""
+
+    def when_gone(self, tell: Callable[[], None]) -> None:
+        """Call `tell` once the client has hung up; at once when it has."""
+        ...
+
+
 class ApiCall(NamedTuple):
     """A request whose members were parsed and validated against AWS's service model.
 
     `members` has the input shape's member names; blobs are bytes, a payload member is the body as it came.
-    `endpoint` is the base URL by which the client reached us, without a trailing slash.
+    `endpoint` is the base URL by which the client reached us, without a trailing slash. `client` is None for calls that
+    came by no connection.
     """
 
     operation: str
@@ -32,6 +41,7 @@ class ApiCall(NamedTuple):
     members: Mapping[str, Any]
     endpoint: str
     headers: Mapping[str, str] = _NOTHING
+    client: Client | None = None
 
 
 class ApiAnswer(NamedTuple):

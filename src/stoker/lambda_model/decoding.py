@@ -37,7 +37,7 @@ def parse_json(body: bytes) -> Any:
     if not body:
         return {}
     try:
-        return json.loads(body.decode(), parse_constant=_refuse_constant)
+        return _JSON.decode(body.decode())
     except (ValueError, RecursionError):
         # The parser's own words would say more about Python than about the request.
         raise SerializationException("Could not parse request body into json.") from None
@@ -45,6 +45,10 @@ def parse_json(body: bytes) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+# Made once: `json.loads` would make one for every request.
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def decode_members(shape: Shape, value: Any) -> dict[str, Any]:

@@ -18,6 +18,10 @@ from stoker.lambda_model.shapes import Member, Shape
 EVENT_STREAM_TYPE = "application/vnd.amazon.eventstream"
 
 
+# Made once: `json.dumps` would make one for every answer.
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 class WireAnswer(NamedTuple):
     """An answer as bytes; a body that is an iterator is sent as it comes, in chunks."""
 
@@ -87,7 +91,7 @@ def _body(plan: OutputPlan, members: Mapping[str, Any], status: int) -> bytes | 
     if plan.shape is None:
         return b""
     document = _structure_to_json(plan.shape, members)
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _JSON.encode(document).encode()
 
 
 def to_json(shape: Shape, value: Any) -> Any:

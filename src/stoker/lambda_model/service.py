@@ -15,6 +15,7 @@ from stoker.lambda_model.call import ApiAnswer
 from stoker.lambda_model.constraints import constraints_of, for_bare_names
 from stoker.lambda_model.decoding import decode_members, decode_text, parse_json
 from stoker.lambda_model.encoding import OutputPlan, WireAnswer, encode_answer, output_plan
+from stoker.lambda_model.query_names import with_query_names
 from stoker.lambda_model.recorded import (
     ENUMS_CHECKED_LATER,
     NAMESPACED,
@@ -152,6 +153,11 @@ class ServiceModel:
 def load_service(name: str) -> ServiceModel:
     """The service that botocore calls `name` ("logs", "xray"), from the installed package's data."""
     return ServiceModel(Loader().load_service_model(name, "service-2"))
+
+
+def load_query_service(name: str) -> ServiceModel:
+    """The same as clients see it that speak the query protocol."""
+    return ServiceModel(with_query_names(name, Loader().load_service_model(name, "service-2")))
 
 
 def load_lambda(limits: Limits) -> ServiceModel:

@@ -21,18 +21,26 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """A member of a structure; `location` is None in the body, `wire_name` is its name there."""
+    """A member of a structure; `location` is None in the body, `wire_name` is its name there.
+
+    `is_flattened` is said of lists and maps that travel as text: no element of their own stands around their parts.
+    """
 
     name: str
     wire_name: str
     shape: "Shape"
     is_required: bool
     location: str | None = None
+    is_flattened: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Shape:
-    """One shape. `element` is a list's member or a map's value; what does not apply is empty."""
+    """One shape. `element` is a list's member or a map's value; what does not apply is empty.
+
+    `element_name` is what a list's parts are called where they are named at all (in forms and in XML), None if nothing
+    is said; `key_name` and `value_name` are the same for maps.
+    """
 
     name: str
     kind: Kind
@@ -45,6 +53,9 @@ class Shape:
     key: "Shape | None" = None
     payload: str | None = None
     timestamp_format: str | None = None
+    element_name: str | None = None
+    key_name: str = "key"
+    value_name: str = "value"
 
 
 ConstraintsOf = Callable[[str, Mapping[str, Any]], tuple[Constraint, ...]]
@@ -83,9 +94,12 @@ class Shapes:
             self._link_members(shape, description)
         elif kind == "list":
             shape.element = self.get(description["member"]["shape"])
+            shape.element_name = description["member"].get("locationName")
         elif kind == "map":
             shape.key = self.get(description["key"]["shape"])
             shape.element = self.get(description["value"]["shape"])
+            shape.key_name = description["key"].get("locationName", "key")
+            shape.value_name = description["value"].get("locationName", "value")
         return shape
 
     def _link_members(self, shape: Shape, description: Mapping[str, Any]) -> None:
@@ -97,6 +111,7 @@ class Shapes:
                 shape=self.get(member["shape"]),
                 is_required=name in required,
                 location=member.get("location"),
+                is_flattened=self._is_flattened(member),
             )
             for name, member in description["members"].items()
         }
@@ -105,3 +120,6 @@ class Shapes:
             for member in shape.members.values()
             if member.location is None and member.name != shape.payload
         }
+
+    def _is_flattened(self, member: Mapping[str, Any]) -> bool:
+        return bool(member.get("flattened") or self._descriptions[member["shape"]].get("flattened"))

@@ -14,6 +14,8 @@ from stoker.config import SettingsError
 
 DEFAULT = "default"
 _OURS = frozenset({"lambda", "logs"})
+# Ours as well, but another endpoint can be named for it.
+_HERE = frozenset({"sqs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,16 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True)
+class Here:
+    """The node itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Off:
     """Nobody: requests are refused by name."""
 
 
-Neighbour = Embedded | Elsewhere | Off
+Neighbour = Embedded | Elsewhere | Here | Off
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Choices:
     by_service: Mapping[str, Neighbour] = field(default_factory=dict)
 
     def of(self, signing_name: str) -> Neighbour:
-        return self.by_service.get(signing_name, self.default)
+        return self.by_service.get(signing_name, Here() if signing_name in _HERE else self.default)
 
 
 def read_choices(table: Mapping[str, str]) -> Choices:
@@ -61,6 +68,8 @@ def read_choices(table: Mapping[str, str]) -> Choices:
         if service in _OURS:
             raise SettingsError(f"setting 'neighbours.{service}': Stoker serves {service} itself")
         name = signing_name(service)
+        if name in _HERE and isinstance(neighbour, Embedded):
+            neighbour = Here()
         if chosen.setdefault(name, neighbour) != neighbour:
             raise SettingsError(
                 f"setting 'neighbours.{service}': its requests cannot be told from those of another service in the "

@@ -15,9 +15,11 @@ from botocore.config import Config
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from botocore.exceptions import HTTPClientError
 
-from stoker.neighbours.choices import Choices, Elsewhere, Embedded, Off, signing_name
+from stoker.lambda_model.call import Caller, Operation
+from stoker.neighbours.choices import Choices, Elsewhere, Embedded, Here, Off, signing_name
 from stoker.neighbours.embedded import EmbeddedNeighbours
 from stoker.neighbours.errors import NeighbourError
+from stoker.neighbours.own_services import call_own
 from stoker.neighbours.patient_threads import PatientThreads
 from stoker.neighbours.unix_transport import UnixTransport
 
@@ -34,9 +36,13 @@ _OURS = frozenset({"lambda", "logs"})
 class AwsClients:
     """botocore's clients, kept by service, account and region; they run in threads of their own."""
 
-    def __init__(self, choices: Choices, embedded: EmbeddedNeighbours) -> None:
+    def __init__(
+        self, choices: Choices, embedded: EmbeddedNeighbours, own: Mapping[str, Mapping[str, Operation]] | None = None
+    ) -> None:
+        """`own` are the operations of services that the node has itself, by the service's name."""
         self._choices = choices
         self._embedded = embedded
+        self._own = own or {}
         self._session = botocore.session.Session()
         self._clients: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
         self._lock = threading.Lock()
@@ -56,6 +62,8 @@ class AwsClients:
         A body that streams is not read. Raises botocore's ClientError as it is, NeighbourError when the service cannot
         answer, and BotoCoreError for parameters that its model refuses.
         """
+        if self._is_own(service):
+            return await call_own(self._own[service], Caller(account_id, region), operation, parameters)
         return await self._call(self._threads, service, account_id, region, operation, parameters)
 
     async def call_patiently(
@@ -65,7 +73,13 @@ class AwsClients:
 
         The caller bounds how many there are. A caller that is cancelled leaves the thread to its answer.
         """
+        if self._is_own(service):
+            return await call_own(self._own[service], Caller(account_id, region), operation, parameters)
         return await self._call(self._patient_threads, service, account_id, region, operation, parameters)
+
+    def _is_own(self, service: str) -> bool:
+        """Such a call takes no thread and no connection, and ends when its caller is cancelled."""
+        return service in self._own and isinstance(self._choices.of(service), Here)
 
     async def download(
         self, account_id: str, region: str, bucket: str, key: str, version_id: str | None, limit_bytes: int
@@ -113,7 +127,7 @@ class AwsClients:
         if service not in self._signing_names:
             self._signing_names[service] = signing_name(service)
         neighbour = self._choices.of(self._signing_names[service])
-        if isinstance(neighbour, Off):
+        if isinstance(neighbour, Off | Here):
             raise NeighbourError(f"The service {service} is off on this node (setting neighbours.{service}).")
         return neighbour
 

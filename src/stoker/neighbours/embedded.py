@@ -11,10 +11,11 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from stoker.neighbours.errors import NeighbourError
+from stoker.neighbours.inside_calls import FRAME_HEADER_BYTES, frame_length, framed
 from stoker.neighbours.process import READY
 from stoker.supervision import Background
 
@@ -34,6 +35,8 @@ class EmbeddedNeighbours:
     def __init__(self, directory: Path) -> None:
         """`directory` is the node's own; the socket lies in it while there is one."""
         self.state = "unused"
+        # Who answers what the process asks of the node; to be set before it is used.
+        self.answer_call: Callable[[bytes], Awaitable[bytes]] | None = None
         self._directory = directory
         self._background = Background()
         self._directory_descriptor = -1
@@ -109,17 +112,21 @@ class EmbeddedNeighbours:
     async def _process(self) -> AsyncIterator[asyncio.subprocess.Process]:
         """A process that answers; gone after the block, whatever happens."""
         listener = self._listening()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "stoker.neighbours.process",
-            str(listener.fileno()),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            pass_fds=(listener.fileno(),),
-            env={name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD)},
-            start_new_session=True,
-        )
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "stoker.neighbours.process",
+                str(listener.fileno()),
+                str(theirs.fileno()),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                pass_fds=(listener.fileno(), theirs.fileno()),
+                env={name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD)},
+                start_new_session=True,
+            )
+        calls = self._background.start(self._answer_calls(ours), "calls of the embedded neighbours")
         try:
             assert process.stdout is not None
             async with asyncio.timeout(START_LIMIT_S):
@@ -130,6 +137,22 @@ class EmbeddedNeighbours:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+            calls.cancel()
+
+    async def _answer_calls(self, connection: socket.socket) -> None:
+        """One after the other, until the process ends."""
+        reader, writer = await asyncio.open_connection(sock=connection)
+        try:
+            while True:
+                call = await reader.readexactly(frame_length(await reader.readexactly(FRAME_HEADER_BYTES)))
+                if self.answer_call is None:
+                    return
+                writer.write(framed(await self.answer_call(call)))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            return
+        finally:
+            writer.close()
 
     def _listening(self) -> socket.socket:
         if self._listener is None:

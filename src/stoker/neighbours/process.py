@@ -1,8 +1,9 @@
 """The embedded neighbours: moto behind a socket that the node holds, in a process that ends with the node.
 
-Run by `embedded.py` as `python -m stoker.neighbours.process DESCRIPTOR`: a listening unix socket. Standard input is the
-node's lifeline, whose end is this process's end; one line on standard output says that requests are answered. moto
-keeps everything in memory.
+Run by `embedded.py` as `python -m stoker.neighbours.process LISTENER CALLS`: descriptors of a listening unix socket,
+and of a connection by which the node is asked for what it has itself (`inside_calls.py`). Standard input is the node's
+lifeline, whose end is this process's end; one line on standard output says that requests are answered. moto keeps
+everything in memory.
 """
 
 import os
@@ -12,13 +13,16 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from stoker.neighbours.inside_calls import NodeCalls
+from stoker.neighbours.inside_queues import use_queues_of_the_node
+
 READY = b"ready\n"
 ACCOUNT_HEADER = "x-moto-account-id"
 SERVICE_HEADER = "x-stoker-service"
 UNKNOWN_SERVICE_HEADER = "x-stoker-unknown-service"
 
-# moto's own: Lambda and Logs are Stoker's, and the rest tells about or changes moto itself.
-_NEVER = frozenset({"awslambda", "awslambda_simple", "logs", "moto_api", "instance_metadata"})
+# moto's own: Lambda, Logs and SQS are Stoker's, and the rest tells about or changes moto itself.
+_NEVER = frozenset({"awslambda", "awslambda_simple", "logs", "sqs", "moto_api", "instance_metadata"})
 # Before moto is imported: it reads some of them then.
 _ENVIRONMENT = {
     # Buckets in host names are moved into the path by the node, which knows by which names it is called.
@@ -37,11 +41,12 @@ StartResponse = Callable[..., Any]
 WsgiApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
-def main(listener: int) -> None:
+def main(listener: int, calls: int) -> None:
     """Serve until the node lets go of the lifeline."""
     threading.Thread(target=_end_with_node, name="lifeline", daemon=True).start()
     os.environ.update(_ENVIRONMENT)
     _stay_inside()
+    use_queues_of_the_node(NodeCalls(calls), _say)
     server = _server(listener)
     os.write(1, READY)
     server.serve_forever()
@@ -222,4 +227,4 @@ def _refusing(service: str) -> WsgiApplication:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

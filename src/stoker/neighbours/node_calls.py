@@ -1,0 +1,37 @@
+"""The node's side of `inside_calls.py`: does for the embedded neighbours what they ask, as the account they name."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from stoker.neighbours.errors import NeighbourError
+from stoker.neighbours.inside_calls import Services, packed, unpacked
+
+log = logging.getLogger("stoker.neighbours")
+
+
+class AnsweredCalls:
+    """Calls of SQS, wherever that is."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def answer(self, call: bytes) -> bytes:
+        """A refusal is an answer, too."""
+        return packed(await self._answer(unpacked(call)))
+
+    async def _answer(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        where = (call["account_id"], call["region"], call["operation"])
+        try:
+            answer = await self._services.call("sqs", *where, **call["parameters"])
+        except ClientError as error:
+            details = error.response["Error"]
+            return {"error": details.get("Code", ""), "message": details.get("Message", "")}
+        except (BotoCoreError, NeighbourError) as error:
+            return {"error": "ServiceUnavailable", "message": str(error)}
+        except Exception:
+            log.exception("a call of the embedded neighbours failed")
+            return {"error": "InternalFailure", "message": "The node failed; its log says how."}
+        return {"answer": {name: value for name, value in answer.items() if name != "ResponseMetadata"}}

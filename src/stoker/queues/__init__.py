@@ -1,0 +1,1 @@
+"""Durable queues with the SQS API: standard and FIFO."""
