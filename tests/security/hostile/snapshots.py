@@ -83,7 +83,10 @@ if PLAN == "says it is held and stops":
     os.kill(os.getpid(), 19)
     time.sleep(1000)
 if PLAN == "says what is too long":
-    socket.socket(fileno=os.dup(CHANNEL)).send(b"\xff" * 100_000)
+    try:
+        socket.socket(fileno=os.dup(CHANNEL)).send(b"\xff" * 100_000)
+    except OSError:  # it was not listened to so long
+        pass
 
 
 def walls(event, context):
