@@ -9,15 +9,17 @@ from stoker.neighbours.choices import Choices, read_choices
 from stoker.neighbours.clients import AwsClients
 from stoker.neighbours.embedded import EmbeddedNeighbours
 from stoker.neighbours.forwarder import Forwarder
+from stoker.neighbours.pushes.receiver import PushReceiver
 
 
 @dataclass(frozen=True, slots=True)
 class RestOfAws:
-    """`clients` are for the node's own calls, `forwarder` for those of its callers."""
+    """`clients` are for the node's own calls, `forwarder` for those of its callers, `pushes` the other way."""
 
     choices: Choices
     clients: AwsClients
     forwarder: Forwarder
+    pushes: PushReceiver
 
 
 async def open_rest_of_aws(settings: Settings, clock: Clock, parts: AsyncExitStack) -> RestOfAws:
@@ -28,4 +30,4 @@ async def open_rest_of_aws(settings: Settings, clock: Clock, parts: AsyncExitSta
     parts.callback(clients.close)
     forwarder = Forwarder(choices, embedded, clock)
     parts.push_async_callback(forwarder.close)
-    return RestOfAws(choices, clients, forwarder)
+    return RestOfAws(choices, clients, forwarder, embedded.pushes)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from stoker.neighbours.errors import NeighbourError
 from stoker.neighbours.process import READY
+from stoker.neighbours.pushes.receiver import PushReceiver
 from stoker.supervision import Background
 
 log = logging.getLogger("stoker.neighbours")
@@ -34,6 +35,7 @@ class EmbeddedNeighbours:
     def __init__(self, directory: Path) -> None:
         """`directory` is the node's own; the socket lies in it while there is one."""
         self.state = "unused"
+        self.pushes = PushReceiver()
         self._directory = directory
         self._background = Background()
         self._directory_descriptor = -1
@@ -109,17 +111,25 @@ class EmbeddedNeighbours:
     async def _process(self) -> AsyncIterator[asyncio.subprocess.Process]:
         """A process that answers; gone after the block, whatever happens."""
         listener = self._listening()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "stoker.neighbours.process",
-            str(listener.fileno()),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            pass_fds=(listener.fileno(),),
-            env={name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD)},
-            start_new_session=True,
-        )
+        ours, theirs = socket.socketpair()
+        with theirs:
+            descriptors = (listener.fileno(), theirs.fileno())
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "stoker.neighbours.process",
+                    *map(str, descriptors),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    pass_fds=descriptors,
+                    env={name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD)},
+                    start_new_session=True,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        pushes = self._background.start(self.pushes.serve(ours), "pushes of the embedded neighbours")
         try:
             assert process.stdout is not None
             async with asyncio.timeout(START_LIMIT_S):
@@ -130,6 +140,7 @@ class EmbeddedNeighbours:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+            pushes.cancel()
 
     def _listening(self) -> socket.socket:
         if self._listener is None:

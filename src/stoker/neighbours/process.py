@@ -1,8 +1,8 @@
 """The embedded neighbours: moto behind a socket that the node holds, in a process that ends with the node.
 
-Run by `embedded.py` as `python -m stoker.neighbours.process DESCRIPTOR`: a listening unix socket. Standard input is the
-node's lifeline, whose end is this process's end; one line on standard output says that requests are answered. moto
-keeps everything in memory.
+Run by `embedded.py` as `python -m stoker.neighbours.process LISTENER PUSHES`: descriptors of a listening unix socket
+and of the line by which functions are invoked (`pushes/`). Standard input is the node's lifeline, whose end is this
+process's end; one line on standard output says that requests are answered. moto keeps everything in memory.
 """
 
 import os
@@ -11,6 +11,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from stoker.neighbours.pushes.line import Line
+from stoker.neighbours.pushes.services import attach_loaded
+from stoker.neighbours.telling import tell
 
 READY = b"ready\n"
 ACCOUNT_HEADER = "x-moto-account-id"
@@ -37,12 +41,12 @@ StartResponse = Callable[..., Any]
 WsgiApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
-def main(listener: int) -> None:
+def main(listener: int, pushes: int) -> None:
     """Serve until the node lets go of the lifeline."""
     threading.Thread(target=_end_with_node, name="lifeline", daemon=True).start()
     os.environ.update(_ENVIRONMENT)
     _stay_inside()
-    server = _server(listener)
+    server = _server(listener, Line(socket.socket(fileno=pushes)))
     os.write(1, READY)
     server.serve_forever()
 
@@ -67,7 +71,7 @@ def _stay_inside() -> None:
     sys.addaudithook(refuse)
 
 
-def _server(listener: int) -> Any:
+def _server(listener: int, line: Line) -> Any:
     """werkzeug's threaded server with moto's request handler, which alone keeps `_` in the names of S3 metadata."""
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
@@ -79,7 +83,7 @@ def _server(listener: int) -> Any:
     _forget_instances()
     _answer_for_lambda()
     server: Any = make_server(
-        "unix://neighbours", 0, _application(), threaded=True, request_handler=Handler, fd=listener
+        "unix://neighbours", 0, _application(line), threaded=True, request_handler=Handler, fd=listener
     )
     server.log = _log
     return server
@@ -124,7 +128,7 @@ def _answer_for_lambda() -> None:
 
 
 class _NoLambda:
-    """What moto's services find in place of its Lambda backend: no function, and nowhere to deliver to."""
+    """What moto's services find in place of its Lambda backend where `pushes/` has nothing for them: no function."""
 
     def get_function(self, function_name: str, *_: Any, **__: Any) -> Any:
         """As moto's own does for a function that it does not have."""
@@ -133,28 +137,15 @@ class _NoLambda:
         raise UnknownFunctionException(function_name)
 
     def invoke(self, function_name: str, *_: Any, **__: Any) -> bytes:
-        """EventBridge's targets and Secrets Manager's rotation."""
-        return _undelivered(function_name)
-
-    def send_sns_message(self, function_name: str, *_: Any, **__: Any) -> bytes:
-        """SNS's subscriptions."""
-        return _undelivered(function_name)
-
-
-def _undelivered(function_name: str) -> bytes:
-    _say(f"an event for the function {function_name} was not delivered")
-    return b""
+        """By whoever did not ask for the function first."""
+        tell(f"an event for the function {function_name} was not delivered")
+        return b""
 
 
 def _log(kind: str, message: str, *_: Any) -> None:
     """In place of the server's: a failed request in a line, not as a page of traceback."""
     if kind == "error":
-        _say(_in_a_line(message))
-
-
-def _say(text: str) -> None:
-    """A line for the node's log."""
-    print(f"neighbours: {text}", file=sys.stderr, flush=True)
+        tell(_in_a_line(message))
 
 
 def _in_a_line(traceback: str) -> str:
@@ -164,7 +155,7 @@ def _in_a_line(traceback: str) -> str:
     return "; ".join(["a request failed", *lines[-1:], *places[-1:]])
 
 
-def _application() -> WsgiApplication:
+def _application(line: Line) -> WsgiApplication:
     """moto's applications, one for each service, made when first asked for."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -173,7 +164,7 @@ def _application() -> WsgiApplication:
             try:
                 answer: Iterable[bytes] = super().__call__(environ, start_response)
             except NotImplementedError as error:
-                _say(str(error))
+                tell(str(error))
                 return _answering_404(environ, start_response)
             return answer
 
@@ -186,6 +177,7 @@ def _application() -> WsgiApplication:
                     return _refusing(service)
                 if backend not in self.app_instances:
                     self.app_instances[backend] = create_backend_app(backend)
+                    attach_loaded(line)
                     if backend == "dynamodbstreams":
                         _forget_iterators()
                 application: WsgiApplication = self.app_instances[backend]
@@ -222,4 +214,4 @@ def _refusing(service: str) -> WsgiApplication:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))
