@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable
 
-from stoker.neighbours.pushes import topics
+from stoker.neighbours.pushes import notifications, topics
 from stoker.neighbours.pushes.line import Line
 
 # By the module of moto whose import brings the service.
 _SERVICES: dict[str, Callable[[Line], None]] = {
     "moto.sns.models": topics.attach,
+    "moto.s3.models": notifications.attach,
 }
 _attached: set[str] = set()
 

@@ -1,8 +1,8 @@
 """SNS's signatures: one key for the life of the process, made with the first message, its certificate at moto's SNS.
 
 Source: Amazon SNS Developer Guide, "Verifying the signatures of Amazon SNS messages". Version 1, which topics have
-unless they ask for another, signs with SHA-1. moto itself makes a key for each subscription and keeps a certificate for each
-message.
+unless they ask for another, signs with SHA-1. moto itself makes a key for each subscription and keeps a
+certificate for each message.
 """
 
 import base64
