@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable
 
-from stoker.neighbours.pushes import notifications, topics
+from stoker.neighbours.pushes import event_rules, notifications, topics
 from stoker.neighbours.pushes.line import Line
 
 # By the module of moto whose import brings the service.
 _SERVICES: dict[str, Callable[[Line], None]] = {
     "moto.sns.models": topics.attach,
     "moto.s3.models": notifications.attach,
+    "moto.events.models": event_rules.attach,
 }
 _attached: set[str] = set()
 
