@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from stoker.neighbours.pushes import event_rules, notifications, topics
+from stoker.neighbours.pushes import event_rules, notifications, secret_rotation, topics
 from stoker.neighbours.pushes.line import Line
 
 # By the module of moto whose import brings the service.
@@ -11,6 +11,7 @@ _SERVICES: dict[str, Callable[[Line], None]] = {
     "moto.sns.models": topics.attach,
     "moto.s3.models": notifications.attach,
     "moto.events.models": event_rules.attach,
+    "moto.secretsmanager.models": secret_rotation.attach,
 }
 _attached: set[str] = set()
 
