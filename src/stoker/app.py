@@ -13,7 +13,7 @@ import uvloop
 from stoker.assembly.environments import start_environments
 from stoker.assembly.functions import Declared, load_functions
 from stoker.assembly.invocations import join_invocations
-from stoker.assembly.operations import lambda_operations
+from stoker.assembly.operations import lambda_operations, logs_service
 from stoker.assembly.rest_of_aws import open_rest_of_aws
 from stoker.assembly.stores import open_stores
 from stoker.assembly.tracing import Traces, start_traces
@@ -22,11 +22,9 @@ from stoker.code.download import CodeDownload
 from stoker.config import Settings, SettingsError
 from stoker.database.errors import DatabaseError, DataDirectoryError
 from stoker.database.lock import DataDirectoryLock
-from stoker.front_door.json_services import JsonService
 from stoker.front_door.rest_services import RestService
 from stoker.front_door.server import FrontDoor
 from stoker.invocations.traced_start import TracedStarts
-from stoker.logs.api import LogsApi
 from stoker.node import Node
 from stoker.sandbox.file_systems import declared_file_systems
 from stoker.sandbox.network.declared import declared_networks
@@ -85,7 +83,7 @@ async def serve(settings: Settings) -> None:
         front_door = FrontDoor(
             settings,
             lambda_operations(settings, stores, functions, environments, invocations, aws, code_download, clock),
-            {"Logs_20140328": JsonService("logs", LogsApi(stores.logs, clock).operations())},
+            {"Logs_20140328": await logs_service(stores, invocations.pushes, clock, parts)},
             {**node.raw_routes(), **traced.routes()},
             listener,
             clock,

@@ -32,7 +32,10 @@ class Authorisation:
         """Raise AccessDeniedException unless the policy of `target` lets `service` (`s3.amazonaws.com`) invoke it for
         that resource of that account: a service is let in by nothing else, also within an account."""
         facts = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account}
-        if not self._is_let_in(Asker(service=service, facts=facts), target):
+        # Some are known by their names within a region, too (CloudWatch Logs by `logs.us-east-1.amazonaws.com`).
+        name, _, domain = service.partition(".")
+        names = (service, f"{name}.{target.region}.{domain}")
+        if not any(self._is_let_in(Asker(service=known, facts=facts), target) for known in names):
             raise AccessDeniedException(
                 f"User: {service} is not authorized to perform: {INVOKE} on resource: {target.arn} because no "
                 f"resource-based policy allows the {INVOKE} action"
