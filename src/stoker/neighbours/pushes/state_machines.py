@@ -1,7 +1,7 @@
 """Step Functions: state machines run, in moto's interpreter of them, and their Lambda tasks call functions.
 
-Source: AWS Step Functions Developer Guide, "Invoke an AWS Lambda function with Step Functions". The state machine's role
-is not asked: what its account may invoke, it may.
+Source: AWS Step Functions Developer Guide, "Invoke an AWS Lambda function with Step Functions". The machine's role is
+not asked: what its account may invoke, it may.
 """
 
 import base64
