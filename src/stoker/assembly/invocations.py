@@ -63,7 +63,7 @@ async def join_invocations(
     await transitions.resume()
     events = AsyncInvocations(registry, invoker, aws.clients, stores.database, background, clock, settings)
     dead_letters = DeadLetters(aws.clients)
-    pushes = Pushes(registry, invoker, events, tracing, Authorisation(registry), dead_letters, background)
+    pushes = Pushes(registry, invoker, events, tracing, Authorisation(registry), dead_letters, background, limits)
     aws.pushes.answer_with(pushes.answer)
     return Invocations(
         invoker=invoker,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from stoker.arn import split_function_name
-from stoker.errors import InvalidParameterValueException, LambdaError
+from stoker.errors import InvalidParameterValueException, LambdaError, RequestTooLargeException
 from stoker.functions.records import FunctionTarget
 from stoker.functions.registry import FunctionRegistry
 from stoker.invocation import Invocation
@@ -20,7 +20,8 @@ from stoker.invocations.invoke import Invoker
 from stoker.invocations.payload import check_payload
 from stoker.invocations.trace import Tracing
 from stoker.lambda_model.call import Caller
-from stoker.neighbours.pushes.records import Push, Pushed
+from stoker.limits import Limits
+from stoker.neighbours.pushes.records import Kind, Push, Pushed
 from stoker.supervision import Background
 
 log = logging.getLogger("stoker.pushes")
@@ -49,6 +50,7 @@ class Pushes:
         authorisation: Authorisation,
         dead_letters: DeadLetters,
         background: Background,
+        limits: Limits,
     ) -> None:
         self._functions = functions
         self._invoker = invoker
@@ -57,6 +59,7 @@ class Pushes:
         self._authorisation = authorisation
         self._dead_letters = dead_letters
         self._background = background
+        self._limits = limits
         self._told: set[_Refusal] = set()
 
     async def answer(self, push: Push) -> Pushed:
@@ -77,6 +80,7 @@ class Pushes:
         self._functions.resolve(target)
         self._authorise(push, target)
         payload = push.payload.encode()
+        self._check_size(push.kind, len(payload))
         check_payload(payload)
         invocation = Invocation(
             request_id=str(uuid4()),
@@ -93,6 +97,15 @@ class Pushes:
                 return Pushed(202, request_id=invocation.request_id)
             case "RequestResponse":
                 return await self._run(invocation)
+
+    def _check_size(self, kind: Kind, size_bytes: int) -> None:
+        """As the front door does with who calls Lambda's API."""
+        limits = self._limits
+        most = limits.event_payload_bytes_max if kind == "Event" else limits.request_payload_bytes_max
+        if size_bytes > most:
+            raise RequestTooLargeException(
+                f"Request must be smaller than {most} bytes for the InvokeFunction operation"
+            )
 
     def _authorise(self, push: Push, target: FunctionTarget) -> None:
         if push.service:

@@ -23,15 +23,15 @@ class Line:
         self._sending = threading.Lock()
         threading.Thread(target=self._read, name="answers", daemon=True).start()
 
-    def push(self, push: Push) -> Pushed:
-        """The node's answer; one with an error when it cannot be asked. Never raises."""
+    def push(self, push: Push, limit_s: float = ANSWER_LIMIT_S) -> Pushed:
+        """The node's answer; one with an error when it cannot be asked, or takes too long. Never raises."""
         number = next(self._numbers)
         answer = self._waiting[number] = Future[Pushed]()
         try:
             frame = framed(Question(number, push))
             with self._sending:
                 self._connection.sendall(frame)
-            return answer.result(ANSWER_LIMIT_S)
+            return answer.result(limit_s)
         except (OSError, ValueError, TimeoutError) as error:
             return Pushed(503, error="ServiceException", message=str(error) or type(error).__name__)
         finally:

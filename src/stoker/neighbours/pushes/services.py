@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from stoker.neighbours.pushes import event_rules, notifications, secret_rotation, state_machines, topics
+from stoker.neighbours.pushes import event_rules, notifications, secret_rotation, state_machines, topics, user_pools
 from stoker.neighbours.pushes.line import Line
 
 # By the module of moto whose import brings the service.
@@ -13,6 +13,7 @@ _SERVICES: dict[str, Callable[[Line], None]] = {
     "moto.events.models": event_rules.attach,
     "moto.secretsmanager.models": secret_rotation.attach,
     "moto.stepfunctions.models": state_machines.attach,
+    "moto.cognitoidp.models": user_pools.attach,
 }
 _attached: set[str] = set()
 
