@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from stoker.arn import split_function_name
-from stoker.errors import InvalidParameterValueException, LambdaError, RequestTooLargeException
+from stoker.errors import InvalidParameterValueException, LambdaError
+from stoker.front_door.request import BodyLimit
 from stoker.functions.records import FunctionTarget
 from stoker.functions.registry import FunctionRegistry
 from stoker.invocation import Invocation
@@ -103,9 +104,7 @@ class Pushes:
         limits = self._limits
         most = limits.event_payload_bytes_max if kind == "Event" else limits.request_payload_bytes_max
         if size_bytes > most:
-            raise RequestTooLargeException(
-                f"Request must be smaller than {most} bytes for the InvokeFunction operation"
-            )
+            raise BodyLimit(most, "InvokeFunction").refusal()
 
     def _authorise(self, push: Push, target: FunctionTarget) -> None:
         if push.service:

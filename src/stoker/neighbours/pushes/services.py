@@ -3,7 +3,15 @@
 import sys
 from collections.abc import Callable
 
-from stoker.neighbours.pushes import event_rules, notifications, secret_rotation, state_machines, topics, user_pools
+from stoker.neighbours.pushes import (
+    event_rules,
+    iot_rules,
+    notifications,
+    secret_rotation,
+    state_machines,
+    topics,
+    user_pools,
+)
 from stoker.neighbours.pushes.line import Line
 
 # By the module of moto whose import brings the service.
@@ -14,6 +22,7 @@ _SERVICES: dict[str, Callable[[Line], None]] = {
     "moto.secretsmanager.models": secret_rotation.attach,
     "moto.stepfunctions.models": state_machines.attach,
     "moto.cognitoidp.models": user_pools.attach,
+    "moto.iot.models": iot_rules.attach,
 }
 _attached: set[str] = set()
 
