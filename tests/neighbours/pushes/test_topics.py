@@ -173,6 +173,12 @@ def test_raw_delivery_is_refused(sns: Any, topic: str, recorder: Recorders) -> N
     assert "does not support raw message delivery" in refusal.value.response["Error"]["Message"]
 
 
+def test_a_fifo_topic_takes_no_function(sns: Any, recorder: Recorders) -> None:
+    topic = sns.create_topic(Name=f"t-{uuid4().hex[:8]}.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    with pytest.raises(ClientError, match="Invalid protocol type: lambda"):
+        subscribe(sns, topic, recorder())
+
+
 def test_the_signature_is_that_of_the_certificate(node: Node, sns: Any, topic: str, recorder: Recorders) -> None:
     function = recorder()
     function.let_in(SNS)

@@ -25,6 +25,7 @@ def attach(line: Line) -> None:
 
     signatures = Signatures(sns_backends)
     publish = Subscription.publish
+    subscribe = SNSBackend.subscribe
     set_attributes = SNSBackend.set_subscription_attributes
 
     @wraps(publish)
@@ -41,6 +42,12 @@ def attach(line: Line) -> None:
         notification = _notification(self, message, message_id, named.get("subject"), attributes, signatures)
         line.push(_push(self, notification))
 
+    @wraps(subscribe)
+    def subscribe_checked(self: Any, topic_arn: str, endpoint: str, protocol: str) -> Any:
+        if protocol == "lambda" and topic_arn.endswith(".fifo"):
+            raise SNSInvalidParameter("Invalid parameter: Invalid protocol type: lambda")
+        return subscribe(self, topic_arn, endpoint, protocol)
+
     @wraps(set_attributes)
     def set_checked_attributes(self: Any, arn: str, name: str, value: Any) -> None:
         subscription = self.subscriptions.get(arn)
@@ -52,6 +59,7 @@ def attach(line: Line) -> None:
         set_attributes(self, arn, name, value)
 
     Subscription.publish = publish_to_functions
+    SNSBackend.subscribe = subscribe_checked
     SNSBackend.set_subscription_attributes = set_checked_attributes
 
 
