@@ -10,6 +10,8 @@ from stoker.functions.registry import FunctionRegistry
 from stoker.lambda_model.call import Caller
 
 INVOKE = "lambda:InvokeFunction"
+# Policies name these by `logs.us-east-1.amazonaws.com`, too.
+_ALSO_BY_REGION = frozenset({"logs.amazonaws.com"})
 
 
 class Authorisation:
@@ -32,9 +34,10 @@ class Authorisation:
         """Raise AccessDeniedException unless the policy of `target` lets `service` (`s3.amazonaws.com`) invoke it for
         that resource of that account: a service is let in by nothing else, also within an account."""
         facts = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account}
-        # Some are known by their names within a region, too (CloudWatch Logs by `logs.us-east-1.amazonaws.com`).
-        name, _, domain = service.partition(".")
-        names = (service, f"{name}.{target.region}.{domain}")
+        names = [service]
+        if service in _ALSO_BY_REGION:
+            name, _, domain = service.partition(".")
+            names.append(f"{name}.{target.region}.{domain}")
         if not any(self._is_let_in(Asker(service=known, facts=facts), target) for known in names):
             raise AccessDeniedException(
                 f"User: {service} is not authorized to perform: {INVOKE} on resource: {target.arn} because no "

@@ -25,7 +25,11 @@ class PushReceiver:
         self._answering = answering
 
     async def serve(self, connection: socket.socket) -> None:
-        """Until the other end is closed. Pushes that run then are given up, for nobody waits for them."""
+        """Until the other end is closed. Pushes that run then are given up, for nobody waits for them.
+
+        There are as many at a time as moto has threads that wait for an answer: requests (the forwarder bounds them),
+        rotations and executions.
+        """
         reader, writer = await asyncio.open_unix_connection(sock=connection)
         try:
             async with asyncio.TaskGroup() as pushes:
