@@ -48,7 +48,7 @@ _VARIANTS: Mapping[str, tuple[tuple[str, dict[str, str]], ...]] = {
 # Operations that do all they should, while what they are for is still missing. Written by hand, and to be deleted with
 # the lack.
 _WITHOUT_EFFECT: Mapping[str, str] = {
-    "AddPermission": "policies let other accounts invoke; services are not yet asked for theirs",
+    "AddPermission": "what is granted to single users and roles lets nobody in; accounts and services are let in",
     "CreateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
     "UpdateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
     "CreateEventSourceMapping": "SQS, Kinesis and DynamoDB Streams are polled; Kafka, Amazon MQ and DocumentDB, and "

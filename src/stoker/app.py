@@ -13,10 +13,10 @@ import uvloop
 from stoker.assembly.environments import start_environments
 from stoker.assembly.functions import Declared, load_functions
 from stoker.assembly.invocations import join_invocations
-from stoker.assembly.operations import lambda_operations
+from stoker.assembly.operations import lambda_operations, logs_service
 from stoker.assembly.queues import Queues, open_queues
 from stoker.assembly.rest_of_aws import open_rest_of_aws
-from stoker.assembly.stores import Stores, open_stores
+from stoker.assembly.stores import open_stores
 from stoker.assembly.tracing import Traces, start_traces
 from stoker.clock import Clock, SystemClock
 from stoker.code.download import CodeDownload
@@ -27,7 +27,6 @@ from stoker.front_door.json_services import JsonService
 from stoker.front_door.rest_services import RestService
 from stoker.front_door.server import FrontDoor
 from stoker.invocations.traced_start import TracedStarts
-from stoker.logs.api import LogsApi
 from stoker.neighbours.choices import read_choices
 from stoker.node import Node
 from stoker.sandbox.file_systems import declared_file_systems
@@ -89,7 +88,7 @@ async def serve(settings: Settings) -> None:
         front_door = FrontDoor(
             settings,
             lambda_operations(settings, stores, functions, environments, invocations, aws, code_download, clock),
-            _json_services(stores, queues, clock),
+            _json_services(await logs_service(stores, invocations.pushes, clock, parts), queues),
             {**node.raw_routes(), **traced.routes()},
             listener,
             clock,
@@ -117,9 +116,9 @@ async def serve(settings: Settings) -> None:
     log.info("stopped")
 
 
-def _json_services(stores: Stores, queues: Queues | None, clock: Clock) -> dict[str, JsonService]:
+def _json_services(logs: JsonService, queues: Queues | None) -> dict[str, JsonService]:
     """What speaks JSON, by how requests name it."""
-    services = {"Logs_20140328": JsonService("logs", LogsApi(stores.logs, clock).operations())}
+    services = {"Logs_20140328": logs}
     return services if queues is None else services | {"AmazonSQS": queues.json_service}
 
 

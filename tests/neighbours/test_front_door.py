@@ -108,10 +108,8 @@ def test_many_services_answer(platform: Node) -> None:
 def test_our_own_services_are_never_a_neighbours(platform: Node) -> None:
     assert "Functions" in platform.client("lambda").list_functions()
     assert "logGroups" in platform.client("logs").describe_log_groups()
-    with pytest.raises(ClientError, match="does not implement the operation logs:PutSubscriptionFilter"):
-        platform.client("logs").put_subscription_filter(
-            logGroupName="g", filterName="f", filterPattern="", destinationArn="arn:aws:lambda:us-east-1:1:function:f"
-        )
+    with pytest.raises(ClientError, match="does not implement the operation logs:PutDestination"):
+        platform.client("logs").put_destination(destinationName="d", targetArn="arn:a", roleArn="arn:b")
 
 
 @pytest.mark.parametrize(

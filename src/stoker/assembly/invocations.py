@@ -17,7 +17,10 @@ from stoker.event_sources.store import MappingStore
 from stoker.event_sources.transitions import MappingTransitions
 from stoker.functions.idleness.idleness import Idleness
 from stoker.functions.idleness.store import UseStore
+from stoker.invocations.authorisation import Authorisation
+from stoker.invocations.dead_letters import DeadLetters
 from stoker.invocations.invoke import Invoker
+from stoker.invocations.pushes import Pushes
 from stoker.invocations.request_rate import RequestRate
 from stoker.invocations.streaming import ResponseStreams
 from stoker.invocations.trace import Tracing
@@ -33,6 +36,7 @@ class Invocations:
     streams: ResponseStreams
     tracing: Tracing
     events: AsyncInvocations
+    pushes: Pushes
     mappings: MappingStore
     transitions: MappingTransitions
     pollers: Pollers
@@ -57,11 +61,16 @@ async def join_invocations(
     pollers = Pollers(mappings, readers, background)
     transitions = MappingTransitions(mappings, pollers, background, settings.update_delay_s)
     await transitions.resume()
+    events = AsyncInvocations(registry, invoker, aws.clients, stores.database, background, clock, settings)
+    dead_letters = DeadLetters(aws.clients)
+    pushes = Pushes(registry, invoker, events, tracing, Authorisation(registry), dead_letters, background, limits)
+    aws.pushes.answer_with(pushes.answer)
     return Invocations(
         invoker=invoker,
         streams=ResponseStreams(invoker, background, limits),
         tracing=tracing,
-        events=AsyncInvocations(registry, invoker, aws.clients, stores.database, background, clock, settings),
+        events=events,
+        pushes=pushes,
         mappings=mappings,
         transitions=transitions,
         pollers=pollers,

@@ -1,4 +1,6 @@
-"""Every operation of the Lambda API that there is, by name: the `api.py` of each noun."""
+"""Every operation of the Lambda API that there is, by name: the `api.py` of each noun. And those of CloudWatch Logs."""
+
+from contextlib import AsyncExitStack
 
 from stoker.assembly.environments import Environments
 from stoker.assembly.functions import Functions
@@ -14,6 +16,7 @@ from stoker.config import Settings
 from stoker.event_sources.api import EventSourceMappingsApi
 from stoker.event_sources.source_check import SourceCheck
 from stoker.event_sources.tags import MappingTags
+from stoker.front_door.json_services import JsonService
 from stoker.functions.account import code_bytes
 from stoker.functions.api import FunctionsApi
 from stoker.functions.code import CodeReader
@@ -22,9 +25,14 @@ from stoker.functions.objects import ObjectsInS3
 from stoker.functions.presentation import Presentation
 from stoker.invocations.api import InvocationsApi
 from stoker.invocations.authorisation import Authorisation
+from stoker.invocations.pushes import Pushes
 from stoker.lambda_model.call import Operation
 from stoker.layers.api import LayersApi
 from stoker.layers.attachable import AttachableLayers
+from stoker.logs.api import LogsApi
+from stoker.logs.subscriptions.api import SubscriptionsApi
+from stoker.logs.subscriptions.store import SubscriptionStore
+from stoker.logs.subscriptions.subscriptions import Subscriptions
 
 
 def lambda_operations(
@@ -91,3 +99,17 @@ def lambda_operations(
         ),
     )
     return {name: operation for room in rooms for name, operation in room.operations().items()}
+
+
+async def logs_service(stores: Stores, pushes: Pushes, clock: Clock, parts: AsyncExitStack) -> JsonService:
+    """CloudWatch Logs, with functions that are told what is written."""
+    subscriptions = Subscriptions(SubscriptionStore(stores.database), pushes.answer)
+    await subscriptions.load()
+    stores.logs.follow(subscriptions)
+    # The store closes last, when nobody is left to take an event.
+    parts.callback(stores.logs.follow, None)
+    operations = {
+        **LogsApi(stores.logs, clock).operations(),
+        **SubscriptionsApi(stores.logs, subscriptions, clock).operations(),
+    }
+    return JsonService("logs", operations)

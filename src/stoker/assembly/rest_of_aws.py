@@ -11,15 +11,17 @@ from stoker.neighbours.clients import AwsClients
 from stoker.neighbours.embedded import EmbeddedNeighbours
 from stoker.neighbours.forwarder import Forwarder
 from stoker.neighbours.node_calls import AnsweredCalls
+from stoker.neighbours.pushes.receiver import PushReceiver
 
 
 @dataclass(frozen=True, slots=True)
 class RestOfAws:
-    """`clients` are for the node's own calls, `forwarder` for those of its callers."""
+    """`clients` are for the node's own calls, `forwarder` for those of its callers, `pushes` the other way."""
 
     choices: Choices
     clients: AwsClients
     forwarder: Forwarder
+    pushes: PushReceiver
 
 
 async def open_rest_of_aws(
@@ -32,4 +34,4 @@ async def open_rest_of_aws(
     parts.callback(clients.close)
     forwarder = Forwarder(choices, embedded, clock)
     parts.push_async_callback(forwarder.close)
-    return RestOfAws(choices, clients, forwarder)
+    return RestOfAws(choices, clients, forwarder, embedded.pushes)

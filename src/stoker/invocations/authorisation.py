@@ -10,6 +10,8 @@ from stoker.functions.registry import FunctionRegistry
 from stoker.lambda_model.call import Caller
 
 INVOKE = "lambda:InvokeFunction"
+# Policies name these by `logs.us-east-1.amazonaws.com`, too.
+_ALSO_BY_REGION = frozenset({"logs.amazonaws.com"})
 
 
 class Authorisation:
@@ -22,10 +24,27 @@ class Authorisation:
         """Raise AccessDeniedException unless `caller` may invoke `target`, whether or not there is such a function."""
         if caller.account_id == target.account_id:
             return
-        function = self._functions.find(target.key)
-        policy = function.policies.get(target.qualifier or UNQUALIFIED) if function is not None else None
-        if not allows(policy, INVOKE, Asker(account_id=caller.account_id)):
+        if not self._is_let_in(Asker(account_id=caller.account_id), target):
             raise AccessDeniedException(
                 f"User: arn:aws:iam::{caller.account_id}:root is not authorized to perform: {INVOKE} on resource: "
                 f"{target.arn} because no resource-based policy allows the {INVOKE} action"
             )
+
+    def check_service(self, service: str, source_arn: str, source_account: str, target: FunctionTarget) -> None:
+        """Raise AccessDeniedException unless the policy of `target` lets `service` (`s3.amazonaws.com`) invoke it for
+        that resource of that account: a service is let in by nothing else, also within an account."""
+        facts = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account}
+        names = [service]
+        if service in _ALSO_BY_REGION:
+            name, _, domain = service.partition(".")
+            names.append(f"{name}.{target.region}.{domain}")
+        if not any(self._is_let_in(Asker(service=known, facts=facts), target) for known in names):
+            raise AccessDeniedException(
+                f"User: {service} is not authorized to perform: {INVOKE} on resource: {target.arn} because no "
+                f"resource-based policy allows the {INVOKE} action"
+            )
+
+    def _is_let_in(self, asker: Asker, target: FunctionTarget) -> bool:
+        function = self._functions.find(target.key)
+        policy = function.policies.get(target.qualifier or UNQUALIFIED) if function is not None else None
+        return allows(policy, INVOKE, asker)

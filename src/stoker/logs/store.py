@@ -6,7 +6,8 @@ for a flush first. `queries.py` holds the SQL.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from stoker.clock import Clock, epoch_ms
 from stoker.database.engine import Database
@@ -27,6 +28,18 @@ MS_PER_DAY = 86_400_000
 END_OF_TIME_MS = 2**62
 
 
+class LogFollower(Protocol):
+    """Who is told what happens to logs."""
+
+    async def written(self, lines: Sequence[LogLine]) -> None:
+        """These are in the database now. The writer waits."""
+        ...
+
+    async def deleted(self, group: LogGroupName) -> None:
+        """With all its streams."""
+        ...
+
+
 class LogStore:
     """Groups, streams and events. To be used from the event loop's thread only."""
 
@@ -42,6 +55,7 @@ class LogStore:
         self._one_writer = asyncio.Lock()
         self._loops: list[asyncio.Task[None]] = []
         self._paused: list[Callable[[], None]] = []
+        self._follower: LogFollower | None = None
 
     def start(self) -> None:
         """Start writing what is appended, and deleting what has expired."""
@@ -49,6 +63,10 @@ class LogStore:
             self._background.start(supervise(self._write_for_ever, "log writer"), "log writer"),
             self._background.start(supervise(self._expire_for_ever, "log retention"), "log retention"),
         ]
+
+    def follow(self, follower: LogFollower | None) -> None:
+        """Tell `follower` of what is written and deleted from now on; None ends it."""
+        self._follower = follower
 
     async def close(self) -> None:
         """Stop the loops and write what waits."""
@@ -99,9 +117,17 @@ class LogStore:
                 self._waiting.discard(len(batch))
                 remaining -= len(batch)
                 self._resume()
+                await self._tell(batch)
             self._is_urgent.clear()
             if not self._waiting:
                 self._has_lines.clear()
+
+    async def _tell(self, batch: Sequence[LogLine]) -> None:
+        if self._follower is not None:
+            try:
+                await self._follower.written(batch)
+            except Exception:  # whatever it is, the lines are written
+                log.exception("log lines could not be sent on")
 
     def _resume(self) -> None:
         paused, self._paused = self._paused, []
@@ -148,6 +174,8 @@ class LogStore:
         await self.flush()
         while await self._database.write(queries.delete_events_before, group, END_OF_TIME_MS):
             pass
+        if self._follower is not None:
+            await self._follower.deleted(group)
         return await self._database.write(queries.delete_group, group)
 
     async def set_retention(self, group: LogGroupName, days: int | None) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from stoker.neighbours.errors import NeighbourError
 from stoker.neighbours.inside_calls import FRAME_HEADER_BYTES, frame_length, framed
 from stoker.neighbours.process import READY
+from stoker.neighbours.pushes.receiver import PushReceiver
 from stoker.supervision import Background
 
 log = logging.getLogger("stoker.neighbours")
@@ -35,6 +36,7 @@ class EmbeddedNeighbours:
     def __init__(self, directory: Path) -> None:
         """`directory` is the node's own; the socket lies in it while there is one."""
         self.state = "unused"
+        self.pushes = PushReceiver()
         # Who answers what the process asks of the node; to be set before it is used.
         self.answer_call: Callable[[bytes], Awaitable[bytes]] | None = None
         self._directory = directory
@@ -113,20 +115,27 @@ class EmbeddedNeighbours:
         """A process that answers; gone after the block, whatever happens."""
         listener = self._listening()
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "stoker.neighbours.process",
-                str(listener.fileno()),
-                str(theirs.fileno()),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                pass_fds=(listener.fileno(), theirs.fileno()),
-                env={name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD)},
-                start_new_session=True,
-            )
-        calls = self._background.start(self._answer_calls(ours), "calls of the embedded neighbours")
+        our_calls, their_calls = socket.socketpair()
+        with theirs, their_calls:
+            descriptors = (listener.fileno(), theirs.fileno(), their_calls.fileno())
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "stoker.neighbours.process",
+                    *map(str, descriptors),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    pass_fds=descriptors,
+                    env={name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD)},
+                    start_new_session=True,
+                )
+            except BaseException:
+                ours.close()
+                our_calls.close()
+                raise
+        pushes = self._background.start(self.pushes.serve(ours), "pushes of the embedded neighbours")
+        calls = self._background.start(self._answer_calls(our_calls), "calls of the embedded neighbours")
         try:
             assert process.stdout is not None
             async with asyncio.timeout(START_LIMIT_S):
@@ -137,6 +146,7 @@ class EmbeddedNeighbours:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+            pushes.cancel()
             calls.cancel()
 
     async def _answer_calls(self, connection: socket.socket) -> None:

@@ -1,9 +1,9 @@
 """The embedded neighbours: moto behind a socket that the node holds, in a process that ends with the node.
 
-Run by `embedded.py` as `python -m stoker.neighbours.process LISTENER CALLS`: descriptors of a listening unix socket,
-and of a connection by which the node is asked for what it has itself (`inside_calls.py`). Standard input is the node's
-lifeline, whose end is this process's end; one line on standard output says that requests are answered. moto keeps
-everything in memory.
+Run by `embedded.py` as `python -m stoker.neighbours.process LISTENER PUSHES CALLS`: descriptors of a listening unix
+socket, of the line by which functions are invoked (`pushes/`), and of a connection by which the node is asked for what
+it has itself (`inside_calls.py`). Standard input is the node's lifeline, whose end is this process's end; one line on
+standard output says that requests are answered. moto keeps everything in memory.
 """
 
 import os
@@ -15,6 +15,9 @@ from typing import Any
 
 from stoker.neighbours.inside_calls import NodeCalls
 from stoker.neighbours.inside_queues import use_queues_of_the_node
+from stoker.neighbours.pushes.line import Line
+from stoker.neighbours.pushes.services import attach_loaded
+from stoker.neighbours.telling import tell
 
 READY = b"ready\n"
 ACCOUNT_HEADER = "x-moto-account-id"
@@ -41,13 +44,13 @@ StartResponse = Callable[..., Any]
 WsgiApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
-def main(listener: int, calls: int) -> None:
+def main(listener: int, pushes: int, calls: int) -> None:
     """Serve until the node lets go of the lifeline."""
     threading.Thread(target=_end_with_node, name="lifeline", daemon=True).start()
     os.environ.update(_ENVIRONMENT)
     _stay_inside()
-    use_queues_of_the_node(NodeCalls(calls), _say)
-    server = _server(listener)
+    use_queues_of_the_node(NodeCalls(calls), tell)
+    server = _server(listener, Line(socket.socket(fileno=pushes)))
     os.write(1, READY)
     server.serve_forever()
 
@@ -72,7 +75,7 @@ def _stay_inside() -> None:
     sys.addaudithook(refuse)
 
 
-def _server(listener: int) -> Any:
+def _server(listener: int, line: Line) -> Any:
     """werkzeug's threaded server with moto's request handler, which alone keeps `_` in the names of S3 metadata."""
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
@@ -84,7 +87,7 @@ def _server(listener: int) -> Any:
     _forget_instances()
     _answer_for_lambda()
     server: Any = make_server(
-        "unix://neighbours", 0, _application(), threaded=True, request_handler=Handler, fd=listener
+        "unix://neighbours", 0, _application(line), threaded=True, request_handler=Handler, fd=listener
     )
     server.log = _log
     return server
@@ -129,7 +132,7 @@ def _answer_for_lambda() -> None:
 
 
 class _NoLambda:
-    """What moto's services find in place of its Lambda backend: no function, and nowhere to deliver to."""
+    """What moto's services find in place of its Lambda backend where `pushes/` has nothing for them: no function."""
 
     def get_function(self, function_name: str, *_: Any, **__: Any) -> Any:
         """As moto's own does for a function that it does not have."""
@@ -138,28 +141,15 @@ class _NoLambda:
         raise UnknownFunctionException(function_name)
 
     def invoke(self, function_name: str, *_: Any, **__: Any) -> bytes:
-        """EventBridge's targets and Secrets Manager's rotation."""
-        return _undelivered(function_name)
-
-    def send_sns_message(self, function_name: str, *_: Any, **__: Any) -> bytes:
-        """SNS's subscriptions."""
-        return _undelivered(function_name)
-
-
-def _undelivered(function_name: str) -> bytes:
-    _say(f"an event for the function {function_name} was not delivered")
-    return b""
+        """By whoever did not ask for the function first."""
+        tell(f"an event for the function {function_name} was not delivered")
+        return b""
 
 
 def _log(kind: str, message: str, *_: Any) -> None:
     """In place of the server's: a failed request in a line, not as a page of traceback."""
     if kind == "error":
-        _say(_in_a_line(message))
-
-
-def _say(text: str) -> None:
-    """A line for the node's log."""
-    print(f"neighbours: {text}", file=sys.stderr, flush=True)
+        tell(_in_a_line(message))
 
 
 def _in_a_line(traceback: str) -> str:
@@ -169,7 +159,7 @@ def _in_a_line(traceback: str) -> str:
     return "; ".join(["a request failed", *lines[-1:], *places[-1:]])
 
 
-def _application() -> WsgiApplication:
+def _application(line: Line) -> WsgiApplication:
     """moto's applications, one for each service, made when first asked for."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -178,7 +168,7 @@ def _application() -> WsgiApplication:
             try:
                 answer: Iterable[bytes] = super().__call__(environ, start_response)
             except NotImplementedError as error:
-                _say(str(error))
+                tell(str(error))
                 return _answering_404(environ, start_response)
             return answer
 
@@ -191,6 +181,7 @@ def _application() -> WsgiApplication:
                     return _refusing(service)
                 if backend not in self.app_instances:
                     self.app_instances[backend] = create_backend_app(backend)
+                    attach_loaded(line)
                     if backend == "dynamodbstreams":
                         _forget_iterators()
                 application: WsgiApplication = self.app_instances[backend]
@@ -227,4 +218,4 @@ def _refusing(service: str) -> WsgiApplication:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,1 @@
+"""Subscription filters: log events that go to functions as they are written."""
