@@ -420,3 +420,25 @@ async def test_nothing_is_lost_between_memory_and_disk(room: Room, clock: Virtua
     assert seen == {str(number) for number in range(count)}
     await room.commits.flush()
     assert await room.store.count(queue.live.queue.content_id) == 0
+
+
+async def test_a_message_that_two_receivers_delete_at_once_is_counted_once(
+    room: Room, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first has had it for too long, and while it looks for it on the disk the second receives and deletes it."""
+    queue = await room.queue()
+    await queue.send("once")
+    [late] = await queue.receive(visibility_s=1)
+    clock.s += 2
+    look = room.store.outline
+
+    async def looked_slowly(content_id: int, number: int) -> Any:
+        found = await look(content_id, number)
+        [again] = await queue.receive()
+        await queue.delete(again)
+        return found
+
+    monkeypatch.setattr(room.store, "outline", looked_slowly)
+    await queue.delete(late)
+    await queue.send("last")
+    assert sum(await queue.live.counts()) == await room.store.count(queue.live.queue.content_id) == 1

@@ -5,7 +5,7 @@ database for itself. The orders say which message comes next.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from stoker.queues.receiving import Counts, Received, Receiving
 from stoker.queues.records import Change, Message, Queue, Reception, Sending, Sent
 from stoker.queues.redrive_policy import RedrivePolicy, redrive_policy_of
 from stoker.queues.standard_order import StandardOrder
-from stoker.queues.store import QueueStore, outline_of
+from stoker.queues.store import Outline, QueueStore, outline_of
 from stoker.queues.waiting import Waiting
 
 # How long messages are kept in memory for receivers that have not come back.
@@ -66,6 +66,9 @@ class LiveQueue:
         self._attempts = ReceiveAttempts()
         self._total = 0
         self._asked_ms = 0
+        # Messages that went off the disk while somebody looked there for messages to delete (`_looked_for`).
+        self._looking = 0
+        self._gone: set[int] = set()
         self._is_closed = False
         self._order: StandardOrder | FifoOrder = (
             FifoOrder(queue.content_id, self._delay_ms, self._flights.add, work.store, work.commits)
@@ -251,9 +254,10 @@ class LiveQueue:
     async def _delete_visible(self, receipt: Receipt, handle: str) -> None:
         """A message whose time with its receiver is over, or that is no more."""
         await self._commits.flush()
-        outline = await self._store.outline(self.queue.content_id, receipt.number)
-        if outline is None or receipt.number in self._flights:
+        found = await self._looked_for(self._on_disk(receipt.number))
+        if not found:
             return
+        [outline] = found
         if self.queue.is_fifo:
             raise errors.expired_handle(handle)
         if outline.receives <= receipt.receives:
@@ -322,18 +326,25 @@ class LiveQueue:
             return 0
         before_ms = self._now_ms() - self.queue.number("MessageRetentionPeriod") * 1000
         content_id = self.queue.content_id
-        old = await self._store.expired(content_id, before_ms)
-        outlines = [outline for outline in old if outline.number not in self._flights]
+        outlines = await self._looked_for(self._store.expired(content_id, before_ms))
         if not outlines or content_id != self.queue.content_id:
             return 0
-        for outline in outlines:
+        flights = [Flight(outline, outline.sent_ms) for outline in outlines]
+        for outline, flight in zip(outlines, flights, strict=True):
             self._order.removed(outline)
+            self._hide(flight)
 
         def deleted(_: Sequence[Sent]) -> None:
-            if content_id == self.queue.content_id:
-                self._total -= len(outlines)
+            for outline, flight in zip(outlines, flights, strict=True):
+                if self._is_off_the_disk(flight, content_id):
+                    self._order.removed(outline)  # what is being read now may hold it
 
-        await self._commits.commit(Change(deleted=tuple(outline.number for outline in outlines), done=deleted))
+        try:
+            await self._commits.commit(Change(deleted=tuple(flight.number for flight in flights), done=deleted))
+        except Exception:
+            for flight in flights:
+                self.give_back(flight)
+            raise
         return len(outlines)
 
     # Telling
@@ -356,6 +367,21 @@ class LiveQueue:
         return max(0, await self._store.count_hidden(content_id, now_ms) - in_flight)
 
     # Inside
+
+    async def _on_disk(self, number: int) -> Sequence[Outline]:
+        outline = await self._store.outline(self.queue.content_id, number)
+        return [] if outline is None else [outline]
+
+    async def _looked_for(self, looking: Awaitable[Sequence[Outline]]) -> list[Outline]:
+        """What was found on the disk, but for what somebody else deals with, or did while this one looked."""
+        self._looking += 1
+        try:
+            found = await looking
+            return [one for one in found if one.number not in self._flights and one.number not in self._gone]
+        finally:
+            self._looking -= 1
+            if not self._looking:
+                self._gone.clear()
 
     def _hide(self, flight: Flight) -> None:
         """Nobody may find it until what happens to it is on disk."""
@@ -380,12 +406,19 @@ class LiveQueue:
 
     def _ended(self, flight: Flight, content_id: int) -> None:
         """It is off the disk. What was purged meanwhile is not counted any more."""
+        if self._is_off_the_disk(flight, content_id):
+            self._order.gone(flight)
+            if self.queue.is_fifo:
+                self._tell(1)  # its group may go on
+
+    def _is_off_the_disk(self, flight: Flight, content_id: int) -> bool:
+        """Count it so; False if it is not counted any more."""
         if content_id != self.queue.content_id or self._flights.remove(flight.number) is None:
-            return
+            return False
+        if self._looking:
+            self._gone.add(flight.number)
         self._total -= 1
-        self._order.gone(flight)
-        if self.queue.is_fifo:
-            self._tell(1)  # its group may go on
+        return True
 
     def _note(self, flight: Flight) -> None:
         self._commits.note(
