@@ -67,7 +67,7 @@ class _Hold:
                 self._forked(channel, files)
 
     def _forked(self, channel: socket.socket, files: reopened.Files) -> None:
-        """Returns in the forks' runtimes only."""
+        """Returns in the forks' runtimes; and here if nobody wants any, since something else was said before."""
         # What exists now is shared by all forks: never let a collection touch (and so copy) it.
         gc.collect()
         gc.freeze()
@@ -75,16 +75,21 @@ class _Hold:
         # Nor may anybody write the memory of a fork while that is made a sandbox.
         sc.prctl(sc.PR_SET_DUMPABLE, 0)
         self._hooks.are_silent = True
-        while True:
-            order, descriptors = receive(channel)
-            if order is None:
-                os._exit(0)
+        order, descriptors = receive(channel)
+        if order is None:
+            sc.prctl(sc.PR_SET_DUMPABLE, 1)
+            self._hooks.are_silent = False
+            gc.unfreeze()
+            return
+        while order is not None:
             if _fork() == 0:
                 channel.close()
                 control, output = descriptors
                 copied.First(order["name"], control, output, files, snapshot, self._hooks).run()
                 return
             close_all(descriptors)
+            order, descriptors = receive(channel)
+        os._exit(0)
 
 
 def _fork() -> int:
