@@ -196,6 +196,8 @@ def test_the_first_invocation_is_restored_and_reports_it(
     assert "Restore" not in again.report
     assert "Init Duration" not in again.report
     lines = [line for line in restored_stream(logs_client, name) if "RequestId" not in line]
+    if lines[0].startswith("INIT_START"):  # nothing can be forked here: it was initialised itself, in the same stream
+        lines = lines[[line.startswith("RESTORE_START") for line in lines].index(True) :]
     assert re.fullmatch(f"RESTORE_START {RUNTIME_VERSION}", lines[0])
     assert [re.sub(r"[\d.]+ ms", "… ms", line) for line in lines[1:]] == [
         "restoring",
