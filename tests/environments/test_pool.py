@@ -52,7 +52,8 @@ def test_what_was_started_in_vain_serves_the_next_callers(lambda_client: Any, de
         calls = [threads.submit(invoke, lambda_client, name, {"seconds": 0.3}) for _ in range(3)]
         warm = {call.result().value[0] for call in calls}
     assert time.time() - began_s < INIT_S
-    assert warm == cold
+    # One that was ready much sooner than another may have served two of the first callers.
+    assert cold <= warm
     assert len(warm) == 3
 
 
