@@ -19,6 +19,8 @@ from botocore.config import Config
 from bench.plan import HANDLER, MEMORY_MB
 
 RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+# What they hold in memory differs by release (decision 0054): the first of these that is ready on this machine.
+CROWD_RUNTIMES = ("python3.13", "python3.12")
 ROLE = "arn:aws:iam::000000000000:role/bench"
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 60.0
@@ -31,13 +33,17 @@ class NodeError(Exception):
 
 
 class BenchNode:
-    """One node, from its start to its end. `endpoint` and `isolation` are known inside the block."""
+    """One node, from its start to its end. `endpoint` and `isolation` are known inside the block.
+
+    Functions get `runtime`, which is that of the Python that runs the bench unless it is changed.
+    """
 
     def __init__(self, **settings: str) -> None:
         """`settings`: the node's, by name."""
         self._settings = {f"STOKER_{name.upper()}": value for name, value in settings.items()}
         self.endpoint = ""
         self.isolation = ""
+        self.runtime = RUNTIME
         self._directory = tempfile.TemporaryDirectory(prefix="stoker-bench-")
         self._log = Path(self._directory.name) / "node.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,7 +110,7 @@ class BenchNode:
         self._directory.cleanup()
 
     async def deploy(self, name: str, folder: Path, concurrency: int | None = None) -> None:
-        """A function of the Python that runs Stoker; active when this returns. `concurrency` is reserved for it."""
+        """A function that is active when this returns. `concurrency` is reserved for it."""
         await asyncio.to_thread(self._deploy, name, folder, concurrency)
 
     async def queue(self, name: str, events: int) -> None:
@@ -116,12 +122,12 @@ class BenchNode:
         """As many functions of one package; each is active when this returns."""
         names = [f"many-{number}" for number in range(count)]
         for name in names:
-            await asyncio.to_thread(create_function, self._client, name, folder)
+            await asyncio.to_thread(create_function, self._client, name, folder, self.runtime)
         for name in names:
             await asyncio.to_thread(wait_active, self._client, name)
 
     def _deploy(self, name: str, folder: Path, concurrency: int | None) -> None:
-        create_function(self._client, name, folder)
+        create_function(self._client, name, folder, self.runtime)
         wait_active(self._client, name)
         if concurrency is not None:
             self._client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=concurrency)
@@ -164,11 +170,11 @@ class BenchNode:
         return 0.0
 
 
-def create_function(client: Any, name: str, folder: Path) -> None:
-    """A function of the Python that runs the bench, by any client of any server that speaks the Lambda API."""
+def create_function(client: Any, name: str, folder: Path, runtime: str = RUNTIME) -> None:
+    """By any client of any server that speaks the Lambda API."""
     client.create_function(
         FunctionName=name,
-        Runtime=RUNTIME,
+        Runtime=runtime,
         Handler=HANDLER,
         Role=ROLE,
         MemorySize=MEMORY_MB,
@@ -179,6 +185,14 @@ def create_function(client: Any, name: str, folder: Path) -> None:
 
 def wait_active(client: Any, name: str) -> None:
     client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 1000})
+
+
+def crowd_runtime() -> str:
+    """Asked of the ordinary command."""
+    command = [sys.executable, "-m", "stoker", "runtimes", "--output", "json"]
+    told = subprocess.run(command, check=True, capture_output=True, timeout=START_LIMIT_S, env=_without_settings())
+    ready = {runtime["name"] for runtime in json.loads(told.stdout) if runtime["is_ready"]}
+    return next((name for name in CROWD_RUNTIMES if name in ready), RUNTIME)
 
 
 def _zip_of(folder: Path) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.legs import percentile
 from bench.load import Load
-from bench.node import BenchNode
+from bench.node import BenchNode, crowd_runtime
 from bench.plan import ECHO, Plan
 
 RunLoad = Callable[[Load], Awaitable[dict[str, Any]]]
@@ -30,6 +30,7 @@ class Crowd:
     `functions` were deployed that nobody has called.
     """
 
+    runtime: str
     burst: int
     burst_s: float
     provisioned: int
@@ -52,6 +53,7 @@ class Crowd:
 async def measure_crowd(plan: Plan, run_load: RunLoad) -> Crowd:
     """On a node of its own."""
     async with BenchNode() as node:
+        node.runtime = await asyncio.to_thread(crowd_runtime)
         await node.deploy(PROVISIONED, ECHO.folder)
         provisioned_s = await node.provision(PROVISIONED, plan.provisioned)
         await node.delete(PROVISIONED)
@@ -68,6 +70,7 @@ async def measure_crowd(plan: Plan, run_load: RunLoad) -> Crowd:
         idle_mb = available_mb - _available_mb()
         woken = await run_load(Load(node.endpoint, names[: plan.idle]))
     return Crowd(
+        runtime=node.runtime,
         burst=plan.burst,
         burst_s=burst_s,
         provisioned=plan.provisioned,

@@ -131,18 +131,19 @@ def _control_plane_goals(measured: ControlPlane) -> Iterator[Goal]:
 
 def _crowd(measured: Crowd) -> Iterator[Goal]:
     yield Goal(
-        f"{measured.burst:,} first calls at once: ≥ {STARTS_PER_S_MIN:g} environments a second",
+        f"{measured.burst:,} first calls at once, {measured.runtime}: ≥ {STARTS_PER_S_MIN:g} environments a second",
         f"{measured.starts_per_s:.0f}/s",
         measured.starts_per_s >= STARTS_PER_S_MIN,
     )
-    provisioned_s = PROVISIONED_S_PER_100_MAX * measured.provisioned / 100
+    # The first of them waits for the runtime's launcher, however few there are.
+    provisioned_s = PROVISIONED_S_PER_100_MAX * max(measured.provisioned, 100) / 100
     yield Goal(
         f"{measured.provisioned:,} provisioned environments ready in ≤ {provisioned_s:g} s",
         f"{measured.provisioned_s:.2f} s",
         measured.provisioned_s <= provisioned_s,
     )
     yield Goal(
-        f"{measured.idle:,} idle environments ≤ {IDLE_MB_MAX:g} MB each, in all",
+        f"{measured.idle:,} idle environments, {measured.runtime}, ≤ {IDLE_MB_MAX:g} MB each, in all",
         f"{measured.idle_mb_each:.1f} MB",
         measured.idle_mb_each <= IDLE_MB_MAX,
     )

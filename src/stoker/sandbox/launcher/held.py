@@ -13,7 +13,7 @@ import socket
 import sys
 from typing import Any
 
-from . import copied, limits, reopened
+from . import copied, limits, reopened, shared_pages
 from . import syscalls as sc
 from .messages import close_all, receive
 from .runtime import CHANNEL_DESCRIPTOR, TELEMETRY_DESCRIPTOR, Zygote
@@ -70,6 +70,7 @@ class _Hold:
         """Returns in the forks' runtimes; and here if nobody wants any, since something else was said before."""
         # What exists now is shared by all forks: never let a collection touch (and so copy) it.
         gc.collect()
+        shared_pages.fill()
         gc.freeze()
         snapshot = os.getpid()
         # Nor may anybody write the memory of a fork while that is made a sandbox.

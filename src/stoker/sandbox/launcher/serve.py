@@ -7,7 +7,6 @@ and the kernel ends its sandboxes with it.
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -15,7 +14,7 @@ import socket
 import sys
 from typing import Any
 
-from . import init, limits, resources, root, runtime, seccomp, snapshot
+from . import init, limits, resources, root, runtime, seccomp, shared_pages, snapshot
 from . import syscalls as sc
 from .messages import close_all, receive, send
 
@@ -74,9 +73,7 @@ def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | N
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     seccomp.program(notifies=True)
     host = resources.Host(order["host"])
-    # What exists now is shared by every sandbox: never let a collection touch (and so copy) it.
-    gc.collect()
-    gc.freeze()
+    shared_pages.settle()
     send(node, {"event": "ready", "pid": os.getpid()})
     while True:
         spec, descriptors = receive(node)
