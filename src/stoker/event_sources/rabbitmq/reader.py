@@ -52,7 +52,9 @@ class RabbitReader:
         self._payload_bytes_max = work.payload_bytes_max
         self._stopping = stopping
         self._access = access_of(settings)
-        (self._queue_name,) = mapping.source.queues
+        (queue_name,) = mapping.source.queues
+        self._names = (str(work.arn), queue_name, self._access.virtual_host)
+        self._overhead_bytes = overhead_bytes(*self._names)
         self._filters = Filters(settings.get("FilterCriteria"))
         window_s = settings.get("MaximumBatchingWindowInSeconds", WINDOW_S_DEFAULT)
         self._limits = BatchLimits(settings["BatchSize"], window_s, work.payload_bytes_max)
@@ -66,7 +68,7 @@ class RabbitReader:
         login = await self._brokers.login(self._arn, self._access)
         # A batch that is with the function, and one that gathers meanwhile.
         holding = Holding(2 * self._limits.records_max, 2 * self._payload_bytes_max)
-        async with consumed_queue(endpoint, login, self._queue_name, holding, self._woken.set) as queue:
+        async with consumed_queue(endpoint, login, self._names[1], holding, self._woken.set) as queue:
             await self._result.source_found()
             with self._stopping.telling(self._woken.set):
                 await self._serve(queue)
@@ -75,7 +77,7 @@ class RabbitReader:
         """Nothing is with the function any more: `run` has waited for it."""
 
     async def _serve(self, queue: RabbitQueue) -> None:
-        gathering: Gathering[RabbitMessage] = Gathering(self._limits, overhead_bytes(*self._names))
+        gathering: Gathering[RabbitMessage] = Gathering(self._limits, self._overhead_bytes)
         while not self._stopping.is_set:
             self._woken.clear()
             gathering.add(await self._wanted(queue, queue.arrived()), self._now_s())
@@ -95,7 +97,7 @@ class RabbitReader:
         for message in messages:
             if not self._filters.match(message.document):
                 unwanted.append(message)
-            elif len(event_of([message], *self._names)) > self._payload_bytes_max:
+            elif self._overhead_bytes + len(message.encoded) > self._payload_bytes_max:
                 log.warning("a message of %s is dropped: it is larger than a payload", self._arn)
                 await queue.drop(message)
             else:
@@ -123,10 +125,6 @@ class RabbitReader:
             log.info("a batch of %s goes back to its queue: %s", self._arn, error)
             return False
         return called.result.function_error is None
-
-    @property
-    def _names(self) -> tuple[str, str, str]:
-        return str(self._arn), self._queue_name, self._access.virtual_host
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
