@@ -16,6 +16,7 @@ from stoker.event_sources.rabbitmq.access import check_access
 from stoker.event_sources.rabbitmq.brokers import ActiveMqError, Brokers, Endpoint, Login, declared_brokers
 from stoker.event_sources.rabbitmq.client import BrokerError
 from stoker.event_sources.rabbitmq.messages import event_of, message_of, overhead_bytes
+from stoker.event_sources.rabbitmq.queue import Holding
 
 ARN = "arn:aws:mq:us-west-2:111111111111:broker:b:b-1"
 NAMES = (ARN, "q", "/")
@@ -114,6 +115,25 @@ def test_endpoints_of_the_setting() -> None:
 def test_what_is_no_endpoint_or_no_broker_is_refused(arn: str, url: str) -> None:
     with pytest.raises(SettingsError, match="setting 'brokers'"):
         declared_brokers({arn: url})
+
+
+@pytest.mark.parametrize(
+    ("messages", "size_bytes", "largest_bytes", "prefetch"),
+    [
+        (0, 0, 0, 10),
+        (10, 100, 10, 190),
+        (200, 2_000, 10, 0),
+        (0, 0, 400, 3),
+        (0, 0, 9_000, 1),
+        (1, 1_200, 400, 0),
+        (195, 0, 0, 5),
+    ],
+)
+def test_what_is_asked_for_fits_by_number_and_by_size(
+    messages: int, size_bytes: int, largest_bytes: int, prefetch: int
+) -> None:
+    holding = Holding(200, 1_200 if largest_bytes >= 400 else 100_000)
+    assert holding.prefetch(messages, size_bytes, largest_bytes) == prefetch
 
 
 class AmazonMq:

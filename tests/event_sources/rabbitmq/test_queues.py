@@ -94,6 +94,34 @@ def test_messages_gather_until_there_are_enough_or_for_half_a_second(here: World
     assert here.contents(function) == [str(number) for number in range(250)]
 
 
+def test_a_batch_may_have_more_messages_than_a_broker_sends_at_once(here: World, broker: RabbitBroker) -> None:
+    broker.declare("numerous")
+    broker.publish("numerous", [str(number).encode() for number in range(1_500)])
+    function = recorder(here)
+    here.map(function, PLAIN, **members("numerous", BatchSize=1_000, MaximumBatchingWindowInSeconds=1))
+    here.wait_contents(function, *map(str, range(1_500)))
+    assert [len(one["contents"]) for one in here.seen(function)] == [1_000, 500]
+
+
+def most_memory_mb(pid: int) -> float:
+    """The most that the process has had since it was told to forget (proc(5))."""
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 1024
+
+
+def test_a_node_holds_little_of_a_queue_of_large_messages(here: World, broker: RabbitBroker) -> None:
+    broker.declare("heavy")
+    function = recorder(here, SECONDS="0.05")
+    Path(f"/proc/{here.node.pid}/clear_refs").write_text("5")
+    before_mb = most_memory_mb(here.node.pid)
+    for _ in range(4):
+        broker.publish("heavy", [bytes(1_000_000)] * 50)
+    broker.publish("heavy", [b"last"])
+    here.map(function, PLAIN, **members("heavy", BatchSize=10_000))
+    here.wait_contents(function, "last")
+    assert most_memory_mb(here.node.pid) - before_mb < 130  # 200 MB lie in the queue, half as much again in base64
+
+
 def test_a_batch_is_never_larger_than_a_payload_and_what_alone_is_too_large_is_dropped(
     here: World, broker: RabbitBroker
 ) -> None:

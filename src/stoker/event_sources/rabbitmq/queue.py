@@ -1,14 +1,17 @@
 """One queue of a broker that is consumed from: AMQP 0-9-1, by aiormq (decision 51).
 
-How much a node holds of a queue is bounded twice: by number through AMQP's prefetch, and by size, for which AMQP has no
-such thing: a consumer that holds too much is cancelled until the function has taken some of it.
+How much a node holds of a queue is bounded by number and by size. A broker sends as many messages as a consumer's
+prefetch says, at once, whatever their size; so the prefetch is small and by the sizes that were seen, and a consumer
+that has used it up is replaced by another while there is room: what the former one brought does not count against it.
 """
 
 import asyncio
+import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from stoker.event_sources.rabbitmq.brokers import Endpoint, Login
@@ -18,15 +21,37 @@ from stoker.event_sources.rabbitmq.messages import RabbitMessage, message_of
 CONNECT_LIMIT_S = 10.0
 REPLY_LIMIT_S = 30.0
 CLOSE_LIMIT_S = 5.0
-PREFETCH_MAX = 65_535  # AMQP has 16 bits for it
+PREFETCH_FIRST = 10
+PREFETCH_MAX = 200  # what may still come while there is room for one message
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """How much of a queue may be held at once; a message that is on its way comes all the same."""
+    """How much of a queue may be held at once; what is on its way, a prefetch at most, comes all the same."""
 
     messages_max: int
     bytes_max: int
+
+    def prefetch(self, messages: int, size_bytes: int, largest_bytes: int) -> int:
+        """How many messages may be asked for beside those that are held; 0 when there is no room.
+
+        `largest_bytes` is the size of the largest that came lately, 0 if none has come.
+        """
+        if messages >= self.messages_max or size_bytes >= self.bytes_max:
+            return 0
+        if not largest_bytes:
+            return min(PREFETCH_FIRST, self.messages_max - messages)
+        fitting = max(1, (self.bytes_max - size_bytes) // largest_bytes)
+        return min(PREFETCH_MAX, self.messages_max - messages, fitting)
+
+
+@dataclass(slots=True)
+class _Consumer:
+    """`held_bytes` are the sizes of the messages that it has brought and that are still held, by delivery tag."""
+
+    tag: str
+    prefetch: int
+    held_bytes: dict[int, int] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -67,8 +92,10 @@ class RabbitQueue:
         self._woken = woken
         self._where = where
         self._arrived: deque[RabbitMessage] = deque()
+        self._held = 0
         self._held_bytes = 0
-        self._consumer_tag: str | None = None
+        self._consumer: _Consumer | None = None
+        self._largest_bytes = 0
         self._is_steering = False
         self._end = ""
 
@@ -77,9 +104,7 @@ class RabbitQueue:
         self._channel.closing.add_done_callback(self._closed)
         self._channel.on_consumer_cancel_callbacks.add(self._cancelled)
         with broker_errors(self._where):
-            prefetch = min(self._holding.messages_max, PREFETCH_MAX)
-            await self._channel.basic_qos(prefetch_count=prefetch, timeout=REPLY_LIMIT_S)
-            await self._consume()
+            await self._steer()
 
     def arrived(self) -> list[RabbitMessage]:
         """What has come since it was asked last. Raises BrokerError when nothing can come any more."""
@@ -115,16 +140,22 @@ class RabbitQueue:
             await self._let_go(batch)
 
     async def _let_go(self, messages: Sequence[RabbitMessage]) -> None:
+        self._held -= len(messages)
         self._held_bytes -= sum(len(message.encoded) for message in messages)
+        if self._consumer is not None:
+            for message in messages:
+                self._consumer.held_bytes.pop(message.delivery_tag, None)
         await self._steer()
 
-    async def _take(self, delivered: Any) -> None:
+    async def _take(self, consumer: "_Consumer", delivered: Any) -> None:
         delivery = delivered.delivery
         message = message_of(
             delivery.delivery_tag, delivery.redelivered, delivered.header.properties, bytes(delivered.body)
         )
         self._arrived.append(message)
+        self._held += 1
         self._held_bytes += len(message.encoded)
+        consumer.held_bytes[message.delivery_tag] = len(message.encoded)
         self._woken()
         try:
             await self._steer()
@@ -137,22 +168,43 @@ class RabbitQueue:
             return
         self._is_steering = True
         try:
-            while self._has_room != (self._consumer_tag is not None) and not self._end:
-                await (self._consume() if self._has_room else self._pause())
+            while not self._end and await self._is_changed():
+                pass
         finally:
             self._is_steering = False
 
+    async def _is_changed(self) -> bool:
+        """Begin or end to consume, if it is time to."""
+        consumer = self._consumer
+        if consumer is None:
+            prefetch = self._holding.prefetch(self._held, self._held_bytes, self._largest_bytes)
+            if prefetch:
+                await self._consume(prefetch)
+            return prefetch > 0
+        if not self._is_full and not self._is_used_up(consumer):
+            return False
+        await self._channel.basic_cancel(consumer.tag, timeout=REPLY_LIMIT_S)
+        # What was under way has come before the answer.
+        self._largest_bytes = max(consumer.held_bytes.values(), default=self._largest_bytes)
+        self._consumer = None
+        return True
+
     @property
-    def _has_room(self) -> bool:
-        return self._held_bytes < self._holding.bytes_max
+    def _is_full(self) -> bool:
+        return self._held_bytes >= self._holding.bytes_max
 
-    async def _consume(self) -> None:
-        answer = await self._channel.basic_consume(self._queue, self._take, timeout=REPLY_LIMIT_S)
-        self._consumer_tag = answer.consumer_tag
+    def _is_used_up(self, consumer: "_Consumer") -> bool:
+        """Whether nothing more comes by it, while as much again could be held."""
+        if len(consumer.held_bytes) < consumer.prefetch:
+            return False
+        largest_bytes = max(consumer.held_bytes.values())
+        return self._holding.prefetch(self._held, self._held_bytes, largest_bytes) >= consumer.prefetch
 
-    async def _pause(self) -> None:
-        consumer_tag, self._consumer_tag = self._consumer_tag, None
-        await self._channel.basic_cancel(consumer_tag, timeout=REPLY_LIMIT_S)
+    async def _consume(self, prefetch: int) -> None:
+        consumer = self._consumer = _Consumer(uuid.uuid4().hex, prefetch)
+        await self._channel.basic_qos(prefetch_count=prefetch, timeout=REPLY_LIMIT_S)
+        take = partial(self._take, consumer)
+        await self._channel.basic_consume(self._queue, take, consumer_tag=consumer.tag, timeout=REPLY_LIMIT_S)
 
     def _cancelled(self, frame: Any) -> None:
         self._ended(f"the queue {self._queue} is not there any more")
