@@ -286,14 +286,13 @@ async def test_an_enabled_mapping_of_what_is_not_polled_is_refused_by_name_and_l
     "source",
     [
         {"EventSourceArn": MSK, "Topics": ["t"], "StartingPosition": "LATEST"},
-        {"EventSourceArn": MQ, "Queues": ["q"], "SourceAccessConfigurations": ACCESS},
         {
             "EventSourceArn": DOCUMENTDB,
             "StartingPosition": "LATEST",
             "DocumentDBEventSourceConfig": {"DatabaseName": "d"},
         },
     ],
-    ids=["MSK", "MQ", "DocumentDB"],
+    ids=["MSK", "DocumentDB"],
 )
 async def test_brokers_and_documents_are_not_polled(source: dict[str, Any], node: Node) -> None:
     code, message = await refusal(node, Enabled=True, **source)

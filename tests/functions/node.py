@@ -92,7 +92,7 @@ class Elsewhere:
 class EverySource:
     """Queues and streams, which lie outside this room as well: all that are named are there."""
 
-    async def check(self, source: EventSource, function_timeout_s: int) -> None: ...
+    async def check(self, source: EventSource, function_timeout_s: int, *, is_enabled: bool) -> None: ...
 
 
 def _never_polled(mapping: EventSourceMapping) -> NoReturn:

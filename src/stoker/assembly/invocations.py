@@ -12,6 +12,7 @@ from stoker.clock import Clock
 from stoker.config import Settings
 from stoker.event_sources.calls import FunctionCalls
 from stoker.event_sources.pollers import Pollers
+from stoker.event_sources.rabbitmq.brokers import Brokers, declared_brokers
 from stoker.event_sources.readers import Readers
 from stoker.event_sources.store import MappingStore
 from stoker.event_sources.transitions import MappingTransitions
@@ -38,6 +39,7 @@ class Invocations:
     events: AsyncInvocations
     pushes: Pushes
     mappings: MappingStore
+    brokers: Brokers
     transitions: MappingTransitions
     pollers: Pollers
 
@@ -57,7 +59,8 @@ async def join_invocations(
     tracing = Tracing(registry, Sampling())
     mappings = MappingStore(stores.database)
     calls = FunctionCalls(registry, invoker, tracing.header)
-    readers = Readers(aws.clients, calls, stores.database, background, clock, limits.request_payload_bytes_max)
+    brokers = Brokers(aws.clients, declared_brokers(settings.brokers))
+    readers = Readers(aws.clients, brokers, calls, stores.database, background, clock, limits.request_payload_bytes_max)
     pollers = Pollers(mappings, readers, background)
     transitions = MappingTransitions(mappings, pollers, background, settings.update_delay_s)
     await transitions.resume()
@@ -72,6 +75,7 @@ async def join_invocations(
         events=events,
         pushes=pushes,
         mappings=mappings,
+        brokers=brokers,
         transitions=transitions,
         pollers=pollers,
     )

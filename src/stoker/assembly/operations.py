@@ -92,7 +92,12 @@ def lambda_operations(
         ),
         CodeSigningApi(functions.signing_configs, registry, functions.signatures, limits.tags_max, clock),
         EventSourceMappingsApi(
-            invocations.mappings, invocations.transitions, SourceCheck(aws.clients), registry, limits, clock
+            invocations.mappings,
+            invocations.transitions,
+            SourceCheck(aws.clients, invocations.brokers),
+            registry,
+            limits,
+            clock,
         ),
         InvocationsApi(
             invocations.invoker, invocations.streams, invocations.events, invocations.tracing, Authorisation(registry)

@@ -28,7 +28,7 @@ ACCEPTED = 202
 class Sources(Protocol):
     """Queues and streams, wherever they are."""
 
-    async def check(self, source: EventSource, function_timeout_s: int) -> None:
+    async def check(self, source: EventSource, function_timeout_s: int, *, is_enabled: bool) -> None:
         """Raise InvalidParameterValueException for one that is not there, or does not fit the function."""
         ...
 
@@ -69,7 +69,8 @@ class EventSourceMappingsApi:
         check_filter_count(members.get("FilterCriteria"), self._limits.filters_max)
         place = Place(caller.account_id, caller.region, self._function_arn(members["FunctionName"], caller))
         mapping = created(str(uuid4()), place, source, members, self._clock.now_s())
-        await self._sources.check(source, self._timeout_s(mapping.function_arn, caller))
+        timeout_s = self._timeout_s(mapping.function_arn, caller)
+        await self._sources.check(source, timeout_s, is_enabled=mapping.is_enabled)
 
         def check(others: Sequence[EventSourceMapping]) -> None:
             check_no_duplicate(mapping, others)
@@ -90,9 +91,9 @@ class EventSourceMappingsApi:
         name = members.get("FunctionName")
         function_arn = self._function_arn(name, call.caller) if name else None
         if name or members.get("Enabled"):
-            await self._sources.check(
-                present.source, self._timeout_s(function_arn or present.function_arn, call.caller)
-            )
+            timeout_s = self._timeout_s(function_arn or present.function_arn, call.caller)
+            is_enabled: bool = members.get("Enabled", present.is_enabled)
+            await self._sources.check(present.source, timeout_s, is_enabled=is_enabled)
 
         def update(mapping: EventSourceMapping | None) -> EventSourceMapping:
             changed = updated(_own(mapping, call.caller), function_arn, members, now_s)

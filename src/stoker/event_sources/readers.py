@@ -8,6 +8,8 @@ from stoker.event_sources.long_polls import LongPolls
 from stoker.event_sources.poller import Poller, Reader
 from stoker.event_sources.processing_result import ProcessingResult
 from stoker.event_sources.queue_reader import QueueReader, QueueWork
+from stoker.event_sources.rabbitmq.brokers import Brokers
+from stoker.event_sources.rabbitmq.reader import RabbitReader, RabbitWork
 from stoker.event_sources.records import EventSourceMapping, SourceKind
 from stoker.event_sources.services import Services
 from stoker.event_sources.sources.dynamodb_streams import DynamoDbStream
@@ -30,6 +32,7 @@ class Readers:
     def __init__(
         self,
         services: Services,
+        brokers: Brokers,
         calls: FunctionCalls,
         database: Database,
         background: Background,
@@ -37,6 +40,7 @@ class Readers:
         payload_bytes_max: int,
     ) -> None:
         self._services = services
+        self._brokers = brokers
         self._calls = calls
         self._store = MappingStore(database)
         self._checkpoints = CheckpointStore(database)
@@ -51,6 +55,8 @@ class Readers:
         result = ProcessingResult(self._store, mapping)
         if mapping.source.kind in (SourceKind.SQS, SourceKind.SQS_FIFO):
             reader: Reader = self._queue_reader(mapping, result, stopping)
+        elif mapping.source.kind is SourceKind.MQ:
+            reader = self._rabbit_reader(mapping, result, stopping)
         else:
             reader = self._stream_reader(mapping, result, stopping)
         return Poller(mapping, reader, result, stopping)
@@ -67,6 +73,18 @@ class Readers:
             payload_bytes_max=self._payload_bytes_max,
         )
         return QueueReader(mapping, work, stopping)
+
+    def _rabbit_reader(self, mapping: EventSourceMapping, result: ProcessingResult, stopping: Stopping) -> RabbitReader:
+        arn = split_arn(str(mapping.source.arn))
+        assert arn is not None  # it was split when the mapping was created
+        work = RabbitWork(
+            arn=arn,
+            brokers=self._brokers,
+            calls=self._calls,
+            result=result,
+            payload_bytes_max=self._payload_bytes_max,
+        )
+        return RabbitReader(mapping, work, stopping)
 
     def _stream_reader(self, mapping: EventSourceMapping, result: ProcessingResult, stopping: Stopping) -> StreamReader:
         stream = stream_of(mapping, self._services)

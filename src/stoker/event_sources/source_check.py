@@ -1,6 +1,6 @@
 """Whether a source is there, and fits the function: CreateEventSourceMapping asks it (reference: event sources, 1.4).
 
-Sources that are not polled are not asked.
+Sources that are not polled are not asked; whether a broker has the queue is seen when it is read.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,12 +9,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stoker.arn import Arn, split_arn
 from stoker.errors import InvalidParameterValueException
+from stoker.event_sources.rabbitmq.brokers import ActiveMqError, Brokers
 from stoker.event_sources.records import EventSource, SourceKind
 from stoker.event_sources.services import Services, error_code
 from stoker.event_sources.sources.dynamodb_streams import DynamoDbStream
 from stoker.event_sources.sources.kinesis import KinesisStream
 from stoker.event_sources.sources.sqs import SqsQueue, is_missing_queue
 from stoker.event_sources.streams.records import Stream
+from stoker.functions.unsupported import not_supported
 from stoker.neighbours.errors import NeighbourError
 
 QUEUE_MISSING = (
@@ -31,11 +33,15 @@ _STREAMS: Mapping[SourceKind, Callable[[Services, str, Arn], Stream]] = {
 class SourceCheck:
     """Asks the sources themselves."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, brokers: Brokers) -> None:
         self._services = services
+        self._brokers = brokers
 
-    async def check(self, source: EventSource, function_timeout_s: int) -> None:
-        """Raises InvalidParameterValueException, also when nobody can be asked."""
+    async def check(self, source: EventSource, function_timeout_s: int, *, is_enabled: bool) -> None:
+        """Raises InvalidParameterValueException, also when nobody can be asked.
+
+        Of brokers only RabbitMQ's are read; a mapping that is not enabled may have any.
+        """
         arn = split_arn(source.arn or "")
         if arn is None:
             return
@@ -44,6 +50,10 @@ class SourceCheck:
                 await _check_queue(SqsQueue(self._services, arn), function_timeout_s)
             elif source.kind in _STREAMS:
                 await _STREAMS[source.kind](self._services, str(source.arn), arn).facts()
+            elif source.kind is SourceKind.MQ and is_enabled:
+                await self._brokers.endpoint(arn)
+        except ActiveMqError as error:
+            raise not_supported(f"reading from Apache ActiveMQ ({error}), only mappings with Enabled=false,") from None
         except ClientError as error:
             raise InvalidParameterValueException(_said_of(source, error)) from None
         except (NeighbourError, BotoCoreError) as error:

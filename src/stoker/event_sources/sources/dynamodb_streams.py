@@ -24,10 +24,17 @@ class DynamoDbStream:
         self._services = services
         self._source_arn = source_arn
         self._arn = arn
+        self._server_arn = source_arn
 
     async def facts(self) -> StreamFacts:
         """Raises ClientError when there is no such stream."""
-        description = (await self._describe())["StreamDescription"]
+        try:
+            description = (await self._describe())["StreamDescription"]
+        except ClientError as error:
+            if error_code(error) != "ResourceNotFoundException":
+                raise
+            self._server_arn = await self._arn_of_label()
+            description = (await self._describe())["StreamDescription"]
         created = description.get("CreationRequestDateTime")
         return StreamFacts(f"{created.timestamp():.3f}" if created else description["StreamLabel"], RETENTION_S)
 
@@ -44,7 +51,7 @@ class DynamoDbStream:
 
     async def iterator(self, shard_id: str, position: Position) -> str:
         """A record after which to read may be gone already, and then the oldest that is left comes next."""
-        asked = {"StreamArn": self._source_arn, "ShardId": shard_id}
+        asked = {"StreamArn": self._server_arn, "ShardId": shard_id}
         kind = position.start if position.start is Start.LATEST else Start.TRIM_HORIZON
         if position.after is not None:
             try:
@@ -72,7 +79,19 @@ class DynamoDbStream:
         return iterator
 
     async def _describe(self, **parameters: Any) -> Mapping[str, Any]:
-        return await self._call("DescribeStream", StreamArn=self._source_arn, **parameters)
+        return await self._call("DescribeStream", StreamArn=self._server_arn, **parameters)
+
+    async def _arn_of_label(self) -> str:
+        """What the server calls the stream, by its table and label.
+
+        DynamoDB local has a region of its own in its ARNs, which is none of AWS's, so that no mapping can name it.
+        """
+        _, _, table_and_label = self._arn.resource.partition("/")
+        table, _, label = table_and_label.partition("/stream/")
+        for stream in (await self._call("ListStreams", TableName=table)).get("Streams") or ():
+            if stream["StreamLabel"] == label:
+                return str(stream["StreamArn"])
+        return self._source_arn
 
     async def _call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
         return await call_for(self._services, "dynamodbstreams", self._arn, operation, **parameters)

@@ -31,10 +31,12 @@ class KinesisStream:
         self._arn = arn
         # arn:…:stream/NAME/consumer/CONSUMER:1700000000
         self._stream_arn = source_arn.partition("/consumer/")[0]
+        # AWS takes either or both; servers that are older than the ARN in requests look at the name alone.
+        self._stream = {"StreamARN": self._stream_arn, "StreamName": self._stream_arn.partition("/")[2]}
 
     async def facts(self) -> StreamFacts:
         """Raises ClientError when there is no such stream."""
-        answer = await self._call("DescribeStreamSummary", StreamARN=self._stream_arn)
+        answer = await self._call("DescribeStreamSummary", **self._stream)
         summary = answer["StreamDescriptionSummary"]
         created_s = summary["StreamCreationTimestamp"].timestamp()
         return StreamFacts(f"{created_s:.3f}", summary["RetentionPeriodHours"] * _HOUR_S)
@@ -42,7 +44,7 @@ class KinesisStream:
     async def shards(self) -> list[Shard]:
         """From every page."""
         shards: list[Shard] = []
-        asked: dict[str, Any] = {"StreamARN": self._stream_arn}
+        asked: dict[str, Any] = dict(self._stream)
         while asked:
             answer = await self._call("ListShards", **asked)
             shards.extend(_shard(shard) for shard in answer["Shards"])
@@ -50,7 +52,7 @@ class KinesisStream:
         return shards
 
     async def iterator(self, shard_id: str, position: Position) -> str:
-        asked: dict[str, Any] = {"StreamARN": self._stream_arn, "ShardId": shard_id}
+        asked: dict[str, Any] = self._stream | {"ShardId": shard_id}
         if position.after is not None:
             asked |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position.after}
         else:
