@@ -77,8 +77,8 @@ _MISSING_OF_QUEUES: Mapping[str, str] = {
 # And of schedules.
 _MISSING_OF_SCHEDULES: Mapping[str, str] = {
     "CreateSchedule": "targets: Lambda, SQS, SNS, Step Functions, event buses, Kinesis, Firehose, and every operation "
-    "that botocore knows as universal target; others and `KmsKeyArn` are refused. `RoleArn` is kept and not assumed: the "
-    "schedule's account invokes",
+    "that botocore knows as universal target; others and `KmsKeyArn` are refused. `RoleArn` is kept and not assumed: "
+    "the schedule's account invokes",
     "UpdateSchedule": "as CreateSchedule",
     "TagResource": "the default group has no tags",
     "UntagResource": "as TagResource",

@@ -81,9 +81,12 @@ class NodeCalls:
                 "parameters": dict(parameters),
             }
         )
-        with self._one_call:
-            self._connection.sendall(framed(asked))
-            answer = unpacked(self._stream.read(frame_length(self._stream.read(FRAME_HEADER_BYTES))))
+        try:
+            with self._one_call:
+                self._connection.sendall(framed(asked))
+                answer = unpacked(self._stream.read(frame_length(self._stream.read(FRAME_HEADER_BYTES))))
+        except (OSError, struct.error):
+            raise CallRefusedError("ServiceUnavailable", "The node does not answer.") from None
         if "error" in answer:
             raise CallRefusedError(answer["error"], answer["message"])
         result: Mapping[str, Any] = answer["answer"]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from stoker.neighbours.inside_calls import NodeCalls
+from stoker.neighbours.inside_calls import CallRefusedError, NodeCalls
+from stoker.neighbours.telling import tell
 from stoker.recurrence.errors import ExpressionError
 from stoker.recurrence.expressions import rule_expression
 
@@ -46,7 +47,13 @@ class _Kept:
         self._known: set[tuple[str, str, str]] = set()
 
     def put_back(self, backends: Any) -> None:
-        for kept in self._calls.call("", "", "List", {}, service=NODE_SERVICE)["Rules"]:
+        """Other services load EventBridge as well, so that they go on without, if need be."""
+        try:
+            rules = self._calls.call("", "", "List", {}, service=NODE_SERVICE)["Rules"]
+        except CallRefusedError as error:
+            tell(f"rules with a schedule go on, but are not shown: {error}")
+            return
+        for kept in rules:
             account_id, region, rule = kept["AccountId"], kept["Region"], kept["Rule"]
             backend = backends[account_id][region]
             backend.put_rule(
