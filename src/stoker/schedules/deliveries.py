@@ -6,10 +6,12 @@ events"; Amazon EventBridge Scheduler User Guide, "Configuring a dead-letter que
 
 import logging
 import random
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from stoker.clock import Clock
+from stoker.database.group_commit import GroupCommit
 from stoker.errors import LambdaError
 from stoker.neighbours.pushes.records import DeadLetter
 from stoker.neighbours.pushes.times import iso_s
@@ -50,6 +52,14 @@ class Sending(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Of a delivery, by its number."""
+
+    size_bytes: ClassVar[int] = 0
+    id: int
+
+
 class Deliveries:
     """`run` it while the node runs, then `stop`. What is not done by then is for the next node."""
 
@@ -70,6 +80,8 @@ class Deliveries:
         self._clock = clock
         self._bell = bell
         self._jitter = jitter
+        # Many end at once, where many are due at once.
+        self._ends: GroupCommit[_End, None] = GroupCommit(self._end, background, "ends of deliveries")
         self._in_flight: set[int] = set()
         self._is_full = False
 
@@ -95,6 +107,10 @@ class Deliveries:
         self._is_full = len(self._in_flight) >= PLACES
         return None if self._is_full else page.next_due_s
 
+    async def _end(self, ends: Sequence[_End]) -> Sequence[None]:
+        await self._store.end([end.id for end in ends])
+        return [None] * len(ends)
+
     async def _make(self, queued: Queued) -> None:
         try:
             await self._try(queued)
@@ -113,7 +129,7 @@ class Deliveries:
         if outcome.refusal is not None:
             await self._refused(queued, outcome.refusal)
         elif not outcome.is_ended:
-            await self._store.end(queued.id)
+            await self._ends.commit(_End(queued.id))
 
     async def _refused(self, queued: Queued, refusal: Refusal) -> None:
         delivery = queued.delivery
@@ -141,7 +157,7 @@ class Deliveries:
         else:
             told = (delivery.source_arn, delivery.target_arn, refusal.code, refusal.message)
             log.warning("%s: %s was given nothing: %s: %s", *told)
-        await self._store.end(queued.id)
+        await self._ends.commit(_End(queued.id))
 
 
 def _attributes(queued: Queued, refusal: Refusal, exhausted: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Schedules and what they send, in the database: the only place where a row becomes a record."""
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from stoker.database.engine import Database, Written
 from stoker.schedules.records import Delivery, Due, Entry, EntryKey, Fired, Group, GroupKey, Kind, Queued
 from stoker.schedules.tables import schedule_deliveries, schedule_groups, schedules
 
-# What one transaction does at most, so that others have their turn.
+# What one transaction does of each kind at most, so that others have their turn.
 FIRED_AT_ONCE_MAX = 200
 
 _S = schedules.c
@@ -112,8 +112,10 @@ class ScheduleStore:
         return await self._database.write(self._fire, now_s, fire)
 
     def _fire(self, connection: Connection, now_s: float, fire: Fire) -> Firing:
-        due = select(schedules).where(_S.kind.in_(self._kinds), _S.due_s <= now_s)
-        rows = connection.execute(due.order_by(_S.due_s).limit(FIRED_AT_ONCE_MAX)).all()
+        rows: list[Row[Any]] = []
+        for kind in self._kinds:  # one by one, as the index has them
+            due = select(schedules).where(_S.kind == kind, _S.due_s <= now_s).order_by(_S.due_s)
+            rows += connection.execute(due.limit(FIRED_AT_ONCE_MAX))
         deliveries: list[dict[str, Any]] = []
         for row in rows:
             entry = _entry(row)
@@ -125,8 +127,8 @@ class ScheduleStore:
         return Firing(len(rows), len(deliveries), self._next_due_s(connection))
 
     def _next_due_s(self, connection: Connection) -> float | None:
-        query = select(func.min(_S.due_s)).where(_S.kind.in_(self._kinds), _S.due_s.is_not(None))
-        return connection.execute(query).scalar()
+        found = [connection.execute(select(func.min(_S.due_s)).where(_S.kind == kind)).scalar() for kind in self._kinds]
+        return min((due_s for due_s in found if due_s is not None), default=None)
 
     # Deliveries
 
@@ -134,9 +136,11 @@ class ScheduleStore:
         """The first of them, but for those whose ids are in `skip`."""
         return await self._database.read(_due_deliveries, now_s, skip, limit)
 
-    async def end(self, delivery_id: int) -> None:
-        """It was made, or given up."""
-        await self._database.write(ending(delivery_id))
+    async def end(self, delivery_ids: Sequence[int]) -> None:
+        """They were made, or given up."""
+        await self._database.write(
+            lambda connection: connection.execute(delete(schedule_deliveries).where(_D.id.in_(delivery_ids)))
+        )
 
     async def postpone(self, queued: Queued, due_s: float) -> None:
         """It was tried, in vain, and is to be tried again."""

@@ -20,7 +20,7 @@ schedules = Table(
     Column("due_s", Double, nullable=True),
     Column("document", Text, nullable=False),
     PrimaryKeyConstraint("kind", "account_id", "region", "group_name", "name"),
-    Index("ix_schedules_due", "due_s"),
+    Index("ix_schedules_due", "kind", "due_s"),
 )
 
 schedule_groups = Table(

@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("document", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("kind", "account_id", "region", "group_name", "name"),
     )
-    op.create_index("ix_schedules_due", "schedules", ["due_s"])
+    op.create_index("ix_schedules_due", "schedules", ["kind", "due_s"])
     op.create_table(
         "schedule_groups",
         sa.Column("account_id", sa.String(12), nullable=False),
