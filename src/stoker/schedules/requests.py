@@ -135,7 +135,11 @@ def _bus(arn: Arn, target: Mapping[str, Any], given: str) -> tuple[str, str, dic
     if named is None:
         event = universal_input(given)
         try:
-            named = {"Source": event["source"], "DetailType": event["detail-type"]}
+            named = {
+                "Source": event["source"],
+                "DetailType": event["detail-type"],
+                "Resources": event.get("resources", []),
+            }
         except KeyError:
             raise BadTargetError("an event bus is given events") from None
         given = json.dumps(event.get("detail"))
