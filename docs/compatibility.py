@@ -74,6 +74,15 @@ _MISSING_OF_QUEUES: Mapping[str, str] = {
     "SendMessage": "a `MessageGroupId` of a standard queue is kept and told; tenants get no fair shares yet",
     "SendMessageBatch": "as SendMessage",
 }
+# And of schedules.
+_MISSING_OF_SCHEDULES: Mapping[str, str] = {
+    "CreateSchedule": "targets: Lambda, SQS, SNS, Step Functions, event buses, Kinesis, Firehose, and every operation "
+    "that botocore knows as universal target; others and `KmsKeyArn` are refused. `RoleArn` is kept and not assumed: "
+    "the schedule's account invokes",
+    "UpdateSchedule": "as CreateSchedule",
+    "TagResource": "the default group has no tags",
+    "UntagResource": "as TagResource",
+}
 
 
 class Node:
@@ -121,6 +130,8 @@ def tables(node: Node) -> str:
             *_logs_operations(node, logs_model),
             "",
             *_sqs_operations(node, _model("sqs")),
+            "",
+            *_scheduler_operations(node, _model("scheduler")),
             "",
             *_other_services(),
             "",
@@ -255,6 +266,18 @@ def _sqs_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
         headers = {"X-Amz-Target": f"{prefix}.{name}", "Content-Type": "application/x-amz-json-1.0"}
         missing = _MISSING_OF_QUEUES.get(name, "")
         state = ("partial" if missing else "done") if node.has("POST", "/", "sqs", headers) else "absent"
+        yield f"| {name} | {state} | {missing} |"
+
+
+def _scheduler_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## The EventBridge Scheduler API: {len(model['operations'])} operations"
+    yield ""
+    yield "| Operation | State | What is missing |"
+    yield "|---|---|---|"
+    for name, operation in sorted(model["operations"].items()):
+        method, path = operation["http"]["method"], re.sub("[{}]", "", operation["http"]["requestUri"])
+        missing = _MISSING_OF_SCHEDULES.get(name, "")
+        state = ("partial" if missing else "done") if node.has(method, path, "scheduler", {}) else "absent"
         yield f"| {name} | {state} | {missing} |"
 
 

@@ -21,7 +21,7 @@ LAYERS = (
     {"app"},
     {"assembly"},
     {"node", "start", "code_sweep"},
-    {"event_sources", "async_invocations"},
+    {"event_sources", "async_invocations", "schedules"},
     {"invocations"},
     {"environments", "layers", "code_signing"},
     {"invocation"},
@@ -31,7 +31,7 @@ LAYERS = (
     {"lambda_model", "code", "database", "sandbox", "runtime_api"},
     {"runtimes"},
     {"config"},
-    {"errors", "limits", "arn", "alarm", "clock", "gathered", "supervision"},
+    {"errors", "limits", "arn", "alarm", "clock", "gathered", "supervision", "recurrence"},
 )
 # What each is imported for only when it is needed.
 IMPORTED_LATE = {

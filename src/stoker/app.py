@@ -16,6 +16,7 @@ from stoker.assembly.invocations import join_invocations
 from stoker.assembly.operations import lambda_operations, logs_service
 from stoker.assembly.queues import Queues, open_queues
 from stoker.assembly.rest_of_aws import open_rest_of_aws
+from stoker.assembly.schedules import Schedules, open_schedules
 from stoker.assembly.stores import open_stores
 from stoker.assembly.tracing import Traces, start_traces
 from stoker.clock import Clock, SystemClock
@@ -82,6 +83,7 @@ async def serve(settings: Settings) -> None:
             settings, declared, stores, functions, traces.collector, maker, listener, clock, background, parts
         )
         invocations = await join_invocations(settings, stores, functions, environments, aws, clock, background)
+        schedules = open_schedules(stores, aws, invocations, clock, background)
         code_download = CodeDownload(stores.code, settings.data / "code-links.key", clock)
         traced = TracedStarts(invocations.invoker, environments.concurrency, environments.pool, invocations.tracing)
         node = Node(settings, maker.isolation, environments.pool, code_download)
@@ -94,12 +96,13 @@ async def serve(settings: Settings) -> None:
             clock,
             aws.forwarder,
             environments.doors,
-            _x_ray(traces, clock),
+            _rest_services(traces, schedules, clock),
             [] if queues is None else [queues.query_service],
         )
         await front_door.start()
         await invocations.events.start()
         await invocations.pollers.start()
+        schedules.start()
         settle_heap()
         node.announce(listener)
         parts.callback(node.withdraw)
@@ -110,7 +113,10 @@ async def serve(settings: Settings) -> None:
         if queues is not None:
             queues.live.stop()
         await asyncio.gather(
-            front_door.stop(grace_s), invocations.events.stop(grace_s), invocations.pollers.stop(grace_s)
+            front_door.stop(grace_s),
+            invocations.events.stop(grace_s),
+            invocations.pollers.stop(grace_s),
+            schedules.stop(),
         )
         invocations.invoker.stop()
     log.info("stopped")
@@ -122,8 +128,9 @@ def _json_services(logs: JsonService, queues: Queues | None) -> dict[str, JsonSe
     return services if queues is None else services | {"AmazonSQS": queues.json_service}
 
 
-def _x_ray(traces: Traces, clock: Clock) -> list[RestService]:
-    """The node's own X-Ray, unless it is elsewhere."""
-    if traces.kept is None:
-        return []
-    return [RestService("xray", TracesApi(traces.collector, traces.kept, clock).operations())]
+def _rest_services(traces: Traces, schedules: Schedules, clock: Clock) -> list[RestService]:
+    """The node's own X-Ray and EventBridge Scheduler, unless they are elsewhere."""
+    services = [] if schedules.service is None else [schedules.service]
+    if traces.kept is not None:
+        services.append(RestService("xray", TracesApi(traces.collector, traces.kept, clock).operations()))
+    return services

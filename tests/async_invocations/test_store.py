@@ -106,3 +106,15 @@ async def test_changes_of_one_commit_are_written_all_or_not_at_all(database: Dat
     with pytest.raises(Exception, match="request_id"):
         await write_changes(database, [Change(events=(event(1),)), Change(events=(broken,))])
     assert await event_queue(database).lanes() == []
+
+
+async def test_what_another_writes_with_an_event_is_written_with_it_or_not_at_all(database: Database) -> None:
+    def fail(_: object) -> None:
+        raise LookupError("the other one cannot")
+
+    with pytest.raises(LookupError):
+        await write_changes(database, [Change(events=(event(),), also=(fail,))])
+    assert await read_depth(database, LANE) == Depth(0, None)
+    seen: list[object] = []
+    await write_changes(database, [Change(events=(event(),), also=(seen.append,))])
+    assert (await read_depth(database, LANE)).events == len(seen) == 1

@@ -46,7 +46,7 @@ def test_the_process_comes_with_the_first_request_and_goes_with_the_node(start_n
     assert not (node.data / "run" / "neighbours.sock").exists()
     log = process.log.read_text()
     assert "the embedded neighbours ended (status -9); all they kept is gone" in log
-    assert "gone with the embedded neighbours, which keep nothing: all in s3" in log
+    assert "gone with the embedded neighbours, but for rules with a schedule: all in s3" in log
 
 
 def test_a_killed_node_leaves_nothing_that_disturbs_the_next(start_node: StartNode) -> None:

@@ -16,12 +16,14 @@ from stoker.neighbours.pushes.receiver import PushReceiver
 
 @dataclass(frozen=True, slots=True)
 class RestOfAws:
-    """`clients` are for the node's own calls, `forwarder` for those of its callers, `pushes` the other way."""
+    """`clients` are for the node's own calls, `forwarder` for those of its callers; `pushes` and `answered` the other
+    way."""
 
     choices: Choices
     clients: AwsClients
     forwarder: Forwarder
     pushes: PushReceiver
+    answered: AnsweredCalls
 
 
 async def open_rest_of_aws(
@@ -30,8 +32,9 @@ async def open_rest_of_aws(
     """Nothing is started yet: the embedded neighbours come with the first call for them."""
     embedded = await parts.enter_async_context(EmbeddedNeighbours(settings.data / "run"))
     clients = AwsClients(choices, embedded, {} if queues is None else {"sqs": queues.operations})
-    embedded.answer_call = AnsweredCalls(clients).answer
+    answered = AnsweredCalls(clients)
+    embedded.answer_call = answered.answer
     parts.callback(clients.close)
     forwarder = Forwarder(choices, embedded, clock)
     parts.push_async_callback(forwarder.close)
-    return RestOfAws(choices, clients, forwarder, embedded.pushes)
+    return RestOfAws(choices, clients, forwarder, embedded.pushes, answered)

@@ -12,7 +12,7 @@ from stoker.async_invocations.records import Change, Delivery, Event, QueueStatu
 from stoker.async_invocations.store import delivery_queue, event_queue, read_depth, target_of, write_changes
 from stoker.clock import Clock
 from stoker.config import Settings
-from stoker.database.engine import Database
+from stoker.database.engine import Database, Written
 from stoker.database.group_commit import GroupCommit
 from stoker.functions.records import Function, FunctionKey
 from stoker.functions.registry import FunctionRegistry
@@ -65,8 +65,8 @@ class AsyncInvocations:
         await self._events.start()
         await self._deliveries.start()
 
-    async def accept(self, invocation: Invocation) -> None:
-        """Take an event; it is on disk when this returns, and runs as soon as it can."""
+    async def accept(self, invocation: Invocation, *also: Written) -> None:
+        """Take an event; it is on disk when this returns, and runs as soon as it can. `also` is written with it."""
         event = Event(
             target=invocation.target,
             request_id=invocation.request_id,
@@ -74,7 +74,7 @@ class AsyncInvocations:
             payload=invocation.payload,
             accepted_s=self._clock.now_s(),
         )
-        await self._commit(Change(events=(event,)))
+        await self._commit(Change(events=(event,), also=also))
 
     async def stop(self, grace_s: float) -> None:
         """Start nothing more, and let what runs end within `grace_s`. What is accepted still is for the next node."""

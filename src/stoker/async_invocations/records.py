@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from stoker.database.engine import Written
 from stoker.functions.records import LATEST, FunctionTarget
 
 
@@ -94,7 +95,7 @@ class Postponement:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is written together: all of it or nothing."""
+    """What is written together: all of it or nothing. `also` is what others write with it."""
 
     events: tuple[Event, ...] = ()
     ended_events: tuple[int, ...] = ()
@@ -102,6 +103,7 @@ class Change:
     deliveries: tuple[Delivery, ...] = ()
     ended_deliveries: tuple[int, ...] = ()
     postponed_deliveries: tuple[Postponement, ...] = ()
+    also: tuple[Written, ...] = ()
 
     @property
     def size_bytes(self) -> int:

@@ -118,6 +118,8 @@ def _write(connection: Connection, changes: Sequence[Change]) -> None:
     _postpone(connection, async_deliveries, [moved for change in changes for moved in change.postponed_deliveries])
     _delete(connection, async_events, list(chain.from_iterable(change.ended_events for change in changes)))
     _delete(connection, async_deliveries, list(chain.from_iterable(change.ended_deliveries for change in changes)))
+    for written in chain.from_iterable(change.also for change in changes):
+        written(connection)
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -25,6 +25,9 @@ log = logging.getLogger("stoker.database")
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Written = Callable[[Connection], None]
+"""What one noun writes in a transaction of another's: both happen, or neither."""
+
 
 def database_url(configured: str, data: Path) -> str:
     """The setting `database_url`, or the SQLite file of the data directory."""

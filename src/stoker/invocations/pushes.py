@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from stoker.arn import split_function_name
+from stoker.database.engine import Written
 from stoker.errors import InvalidParameterValueException, LambdaError
 from stoker.front_door.request import BodyLimit
 from stoker.functions.records import FunctionTarget
@@ -63,11 +64,11 @@ class Pushes:
         self._limits = limits
         self._told: set[_Refusal] = set()
 
-    async def answer(self, push: Push) -> Pushed:
-        """An event is on disk when this returns. A refusal is an answer, too, and told in the log once; the dead letter
-        of a refused event is sent first."""
+    async def answer(self, push: Push, *also: Written) -> Pushed:
+        """An event is on disk when this returns, with what `also` writes. A refusal is an answer, too, and told in the
+        log once; the dead letter of a refused event is sent first."""
         try:
-            return await self._answer(push)
+            return await self._answer(push, also)
         except LambdaError as refusal:
             if push.kind == "Event":
                 self._tell(push, refusal)
@@ -75,7 +76,7 @@ class Pushes:
                 await self._dead_letters.send(push.dead_letter, refusal)
             return Pushed(refusal.status, error=refusal.code, message=refusal.message or "")
 
-    async def _answer(self, push: Push) -> Pushed:
+    async def _answer(self, push: Push, also: tuple[Written, ...]) -> Pushed:
         target = _target(push.function)
         # Whether it is active is asked when it is run: events wait for a function that is not.
         self._functions.resolve(target)
@@ -94,7 +95,7 @@ class Pushes:
             case "DryRun":
                 return Pushed(204)
             case "Event":
-                await self._events.accept(invocation)
+                await self._events.accept(invocation, *also)
                 return Pushed(202, request_id=invocation.request_id)
             case "RequestResponse":
                 return await self._run(invocation)

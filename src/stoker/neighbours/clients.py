@@ -42,13 +42,17 @@ class AwsClients:
         """`own` are the operations of services that the node has itself, by the service's name."""
         self._choices = choices
         self._embedded = embedded
-        self._own = own or {}
+        self._own = dict(own or {})
         self._session = botocore.session.Session()
         self._clients: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="aws")
         self._patient_threads = PatientThreads()
         self._signing_names: dict[str, str] = {}
+
+    def serve(self, service: str, operations: Mapping[str, Operation]) -> None:
+        """From now on the node has `service` itself."""
+        self._own[service] = operations
 
     def close(self) -> None:
         """Start no further call. Those that run end by themselves, within their time limits."""

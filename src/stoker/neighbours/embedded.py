@@ -57,7 +57,10 @@ class EmbeddedNeighbours:
         if self._directory_descriptor >= 0:
             os.close(self._directory_descriptor)
         if self._used:
-            log.info("gone with the embedded neighbours, which keep nothing: all in %s", ", ".join(sorted(self._used)))
+            log.info(
+                "gone with the embedded neighbours, but for rules with a schedule: all in %s",
+                ", ".join(sorted(self._used)),
+            )
 
     @property
     def address(self) -> str:

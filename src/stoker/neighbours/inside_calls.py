@@ -1,4 +1,4 @@
-"""What the embedded neighbours ask of the node: to send to its queues, which are not in their process.
+"""What the embedded neighbours ask of the node: to send to its queues, and to keep rules that have a schedule.
 
 One connection, a call at a time: a length in four bytes, then JSON; bytes are told apart as `{"base64": …}`. Both sides
 are here, so that they agree; the inner one uses the standard library alone.
@@ -68,14 +68,25 @@ class NodeCalls:
         self._stream = self._connection.makefile("rb")
         self._one_call = threading.Lock()
 
-    def call(self, account_id: str, region: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        """An operation of SQS. Raises CallRefusedError."""
+    def call(
+        self, account_id: str, region: str, operation: str, parameters: Mapping[str, Any], *, service: str = "sqs"
+    ) -> Mapping[str, Any]:
+        """An operation of SQS, or of what else the node answers here. Raises CallRefusedError."""
         asked = packed(
-            {"account_id": account_id, "region": region, "operation": operation, "parameters": dict(parameters)}
+            {
+                "service": service,
+                "account_id": account_id,
+                "region": region,
+                "operation": operation,
+                "parameters": dict(parameters),
+            }
         )
-        with self._one_call:
-            self._connection.sendall(framed(asked))
-            answer = unpacked(self._stream.read(frame_length(self._stream.read(FRAME_HEADER_BYTES))))
+        try:
+            with self._one_call:
+                self._connection.sendall(framed(asked))
+                answer = unpacked(self._stream.read(frame_length(self._stream.read(FRAME_HEADER_BYTES))))
+        except (OSError, struct.error):
+            raise CallRefusedError("ServiceUnavailable", "The node does not answer.") from None
         if "error" in answer:
             raise CallRefusedError(answer["error"], answer["message"])
         result: Mapping[str, Any] = answer["answer"]

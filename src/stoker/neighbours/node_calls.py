@@ -1,7 +1,7 @@
 """The node's side of `inside_calls.py`: does for the embedded neighbours what they ask, as the account they name."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,11 +12,19 @@ from stoker.neighbours.inside_calls import Services, packed, unpacked
 log = logging.getLogger("stoker.neighbours")
 
 
+Answering = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
+
 class AnsweredCalls:
-    """Calls of SQS, wherever that is."""
+    """Calls of SQS, wherever that is, and of what else of the node has told that it answers."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._others: dict[str, Answering] = {}
+
+    def serve(self, service: str, answering: Answering) -> None:
+        """From now on calls of `service` are answered."""
+        self._others[service] = answering
 
     async def answer(self, call: bytes) -> bytes:
         """A refusal is an answer, too."""
@@ -25,6 +33,8 @@ class AnsweredCalls:
     async def _answer(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
         where = (call["account_id"], call["region"], call["operation"])
         try:
+            if call["service"] in self._others:
+                return {"answer": await self._others[call["service"]](call)}
             answer = await self._services.call("sqs", *where, **call["parameters"])
         except ClientError as error:
             details = error.response["Error"]

@@ -49,8 +49,9 @@ def main(listener: int, pushes: int, calls: int) -> None:
     threading.Thread(target=_end_with_node, name="lifeline", daemon=True).start()
     os.environ.update(_ENVIRONMENT)
     _stay_inside()
-    use_queues_of_the_node(NodeCalls(calls), tell)
-    server = _server(listener, Line(socket.socket(fileno=pushes)))
+    node = NodeCalls(calls)
+    use_queues_of_the_node(node, tell)
+    server = _server(listener, Line(socket.socket(fileno=pushes)), node)
     os.write(1, READY)
     server.serve_forever()
 
@@ -75,7 +76,7 @@ def _stay_inside() -> None:
     sys.addaudithook(refuse)
 
 
-def _server(listener: int, line: Line) -> Any:
+def _server(listener: int, line: Line, node: NodeCalls) -> Any:
     """werkzeug's threaded server with moto's request handler, which alone keeps `_` in the names of S3 metadata."""
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
@@ -87,7 +88,7 @@ def _server(listener: int, line: Line) -> Any:
     _forget_instances()
     _answer_for_lambda()
     server: Any = make_server(
-        "unix://neighbours", 0, _application(line), threaded=True, request_handler=Handler, fd=listener
+        "unix://neighbours", 0, _application(line, node), threaded=True, request_handler=Handler, fd=listener
     )
     server.log = _log
     return server
@@ -159,7 +160,7 @@ def _in_a_line(traceback: str) -> str:
     return "; ".join(["a request failed", *lines[-1:], *places[-1:]])
 
 
-def _application(line: Line) -> WsgiApplication:
+def _application(line: Line, node: NodeCalls) -> WsgiApplication:
     """moto's applications, one for each service, made when first asked for."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -181,7 +182,7 @@ def _application(line: Line) -> WsgiApplication:
                     return _refusing(service)
                 if backend not in self.app_instances:
                     self.app_instances[backend] = create_backend_app(backend)
-                    attach_loaded(line)
+                    attach_loaded(line, node)
                     if backend == "dynamodbstreams":
                         _forget_iterators()
                 application: WsgiApplication = self.app_instances[backend]

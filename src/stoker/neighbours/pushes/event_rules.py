@@ -1,7 +1,7 @@
 """EventBridge: rules whose targets are functions, and those of all other kinds one by one.
 
 Source: Amazon EventBridge User Guide, "Amazon EventBridge targets". A rule that has a schedule and no pattern meets no
-event; whoever makes schedules fire calls `push_to_function` for each target.
+event: the node makes it fire (`scheduled_rules.py`).
 """
 
 import copy
@@ -34,7 +34,7 @@ def attach(line: Line) -> None:
             return
         for target in list(self.targets):
             if _is_function(target["Arn"]):
-                line.push(push_to_function(self, target, envelope(original_event)))
+                line.push(_push_to_function(self, target, envelope(original_event)))
                 continue
             alone = copy.copy(self)
             alone.targets = [target]
@@ -48,7 +48,7 @@ def attach(line: Line) -> None:
     Rule.send_to_targets = send_to_targets
 
 
-def push_to_function(rule: Any, target: Mapping[str, Any], event: Mapping[str, Any]) -> Push:
+def _push_to_function(rule: Any, target: Mapping[str, Any], event: Mapping[str, Any]) -> Push:
     """What a rule of moto's sends to a target that is a function; `event` is an envelope.
 
     The function's queue never throttles, so `RetryPolicy` has nothing to do: an event is taken at once, or refused for

@@ -1,7 +1,9 @@
-"""Secrets Manager: rotation by a function, in four steps that follow each other while RotateSecret has long answered.
+"""Secrets Manager: rotation by a function, in four steps that follow each other while RotateSecret has long answered,
+and again when the secret's rules say so.
 
 Source: AWS Secrets Manager User Guide, "Rotation by Lambda function" and "Lambda rotation functions". moto runs the
-steps while the caller waits, and makes the new version current whatever came of them.
+steps while the caller waits, makes the new version current whatever came of them, and rotates nothing by itself.
+Secrets are in its memory, and so is when they are due.
 """
 
 import json
@@ -13,29 +15,33 @@ from typing import Any
 from uuid import uuid4
 
 from stoker.neighbours.pushes import request
+from stoker.neighbours.pushes.due_times import DueTimes
 from stoker.neighbours.pushes.line import Line
 from stoker.neighbours.pushes.records import Kind, Push
+from stoker.neighbours.pushes.rotation_rules import RotationRules, RotationRulesError, rotation_rules
 from stoker.neighbours.telling import tell
 
 SERVICE = "secretsmanager.amazonaws.com"
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
-DAYS_MAX = 1000
 
 
-def attach(line: Line) -> None:
-    """Change moto's Secrets Manager, in this process."""
-    from moto.secretsmanager.models import SecretsManagerBackend
+def attach(line: Line, now_s: Callable[[], float] = time.time) -> None:
+    """Change moto's Secrets Manager, in this process. `now_s` is replaced by tests."""
+    from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend
 
-    rotations = _Rotations(line)
+    rotations = _Rotations(line, now_s)
+    FakeSecret.to_dict = _with_rules(FakeSecret.to_dict)
     SecretsManagerBackend.rotate_secret = rotations.in_place_of(SecretsManagerBackend.rotate_secret)
     SecretsManagerBackend.update_secret_version_stage = _following(SecretsManagerBackend.update_secret_version_stage)
 
 
 class _Rotations:
-    """Those under way, by the secret's ARN."""
+    """Those under way, by the secret's ARN, and those to come."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, now_s: Callable[[], float]) -> None:
         self._line = line
+        self._now_s = now_s
+        self._times = DueTimes(self._rotate_due, now_s)
         self._lock = threading.Lock()
         self._running: set[str] = set()
 
@@ -49,16 +55,18 @@ class _Rotations:
             rotation_rules: dict[str, Any] | None = None,
             rotate_immediately: bool = True,
         ) -> str:
+            """The names of the arguments are moto's."""
             secret = backend.secrets[secret_id] if backend._is_valid_identifier(secret_id) else None
             function = rotation_lambda_arn or getattr(secret, "rotation_lambda_arn", "")
             if secret is None or not function:  # moto's refusals, and its rotation without a function
                 return rotate_secret(
                     backend, secret_id, client_request_token, rotation_lambda_arn, rotation_rules, rotate_immediately
                 )
-            _check(backend, secret, client_request_token, rotation_rules)
+            rules = _checked_rules(backend, secret, client_request_token, rotation_rules)
             self._begin(secret, function)
             token = client_request_token or str(uuid4())
-            _configure(secret, function, rotation_rules)
+            _configure(secret, function, rules)
+            self._await_next(backend, secret, rules)
             _add_pending(secret, token, is_test=not rotate_immediately)
             steps = STEPS if rotate_immediately else ("testSecret",)
             threading.Thread(
@@ -93,6 +101,27 @@ class _Rotations:
                 raise InvalidRequestException("A previous rotation isn't complete. That rotation will be reattempted.")
             self._running.add(secret.arn)
 
+    def _await_next(self, backend: Any, secret: Any, rules: RotationRules) -> None:
+        next_s = rules.next_s(self._now_s())
+        secret.next_rotation_date = None if next_s is None else int(next_s)
+        if next_s is not None:
+            self._times.set(secret.next_rotation_date, (backend, secret, secret.next_rotation_date))
+
+    def _rotate_due(self, due: object) -> None:
+        """Unless the secret has gone, is not to be rotated any more, or at another time."""
+        assert isinstance(due, tuple)
+        backend, secret, due_s = due
+        is_there = backend.secrets.get(secret.secret_id) is secret and not secret.is_deleted()
+        if not is_there or not secret.rotation_enabled or secret.next_rotation_date != due_s:
+            return
+        try:
+            if self._now_s() > due_s + _rules_of(secret).window_s:
+                raise TimeoutError("nobody was there while its window was open")
+            backend.rotate_secret(secret.secret_id)
+        except Exception as error:  # whatever it is, the next time comes
+            tell(f"{secret.arn} was not rotated when it was due: {error}")
+            self._await_next(backend, secret, _rules_of(secret))
+
     def _rotate(self, secret: Any, function: str, token: str, steps: Sequence[str], trace: str) -> None:
         """A step that fails is the last: the pending version stays, as the function left it."""
         try:
@@ -112,7 +141,8 @@ class _Rotations:
                 self._running.discard(secret.arn)
 
 
-def _check(backend: Any, secret: Any, token: str | None, rules: dict[str, Any] | None) -> None:
+def _checked_rules(backend: Any, secret: Any, token: str | None, given: dict[str, Any] | None) -> RotationRules:
+    """Those that are given, else those that the secret has."""
     from moto.secretsmanager.exceptions import (
         InvalidParameterException,
         InvalidRequestException,
@@ -128,19 +158,37 @@ def _check(backend: Any, secret: Any, token: str | None, rules: dict[str, Any] |
         )
     if token:
         backend._client_request_token_validator(token)
-    days = (rules or {}).get("AutomaticallyAfterDays")
-    if days is not None and not 1 <= days <= DAYS_MAX:
-        raise InvalidParameterException("RotationRules.AutomaticallyAfterDays must be within 1-1000.")
+    if not given:
+        return _rules_of(secret)
+    try:
+        return rotation_rules(given)
+    except RotationRulesError as error:
+        raise InvalidParameterException(str(error)) from None
 
 
-def _configure(secret: Any, function: str, rules: dict[str, Any] | None) -> None:
+def _configure(secret: Any, function: str, rules: RotationRules) -> None:
     secret.rotation_requested = True
     secret.rotation_enabled = True
     secret.rotation_lambda_arn = function
-    days = (rules or {}).get("AutomaticallyAfterDays")
-    if days is not None:
-        secret.auto_rotate_after_days = days
-        secret.next_rotation_date = int(time.time()) + days * 86_400
+    secret.stoker_rotation_rules = rules
+    secret.auto_rotate_after_days = rules.after_days or 0
+
+
+def _rules_of(secret: Any) -> RotationRules:
+    rules: RotationRules = getattr(secret, "stoker_rotation_rules", RotationRules())
+    return rules
+
+
+def _with_rules(to_dict: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    @wraps(to_dict)
+    def shown(self: Any) -> dict[str, Any]:
+        """moto knows days only."""
+        described = to_dict(self)
+        if "RotationRules" in described:
+            described["RotationRules"] = _rules_of(self).shown()
+        return described
+
+    return shown
 
 
 def _add_pending(secret: Any, token: str, *, is_test: bool) -> None:

@@ -1,12 +1,14 @@
-"""Which of moto's services push, and what makes them: each is changed once, when moto has imported it."""
+"""Which of moto's services push, or are kept, and what makes them: each is changed once, when moto has imported it."""
 
 import sys
 from collections.abc import Callable
 
+from stoker.neighbours.inside_calls import NodeCalls
 from stoker.neighbours.pushes import (
     event_rules,
     iot_rules,
     notifications,
+    scheduled_rules,
     secret_rotation,
     state_machines,
     topics,
@@ -24,12 +26,16 @@ _SERVICES: dict[str, Callable[[Line], None]] = {
     "moto.cognitoidp.models": user_pools.attach,
     "moto.iot.models": iot_rules.attach,
 }
+# What the node keeps.
+_KEPT: dict[str, Callable[[NodeCalls], None]] = {"moto.events.models": scheduled_rules.attach}
 _attached: set[str] = set()
 
 
-def attach_loaded(line: Line) -> None:
+def attach_loaded(line: Line, node: NodeCalls) -> None:
     """To be called when moto has made an application: one service may bring others, as CloudFormation does."""
     for module, attach in _SERVICES.items():
         if module in sys.modules and module not in _attached:
             _attached.add(module)
             attach(line)
+            if module in _KEPT:
+                _KEPT[module](node)
