@@ -11,6 +11,8 @@ from stoker.async_invocations.queue import AsyncInvocations
 from stoker.clock import Clock
 from stoker.config import Settings
 from stoker.event_sources.calls import FunctionCalls
+from stoker.event_sources.kafka.brokers import KafkaBrokers, read_brokers
+from stoker.event_sources.kafka.connection import Connections
 from stoker.event_sources.pollers import Pollers
 from stoker.event_sources.readers import Readers
 from stoker.event_sources.store import MappingStore
@@ -57,7 +59,8 @@ async def join_invocations(
     tracing = Tracing(registry, Sampling())
     mappings = MappingStore(stores.database)
     calls = FunctionCalls(registry, invoker, tracing.header)
-    readers = Readers(aws.clients, calls, stores.database, background, clock, limits.request_payload_bytes_max)
+    kafka = Connections(aws.clients, KafkaBrokers(aws.clients, read_brokers(settings.kafka_brokers)))
+    readers = Readers(aws.clients, calls, stores.database, background, clock, limits.request_payload_bytes_max, kafka)
     pollers = Pollers(mappings, readers, background)
     transitions = MappingTransitions(mappings, pollers, background, settings.update_delay_s)
     await transitions.resume()

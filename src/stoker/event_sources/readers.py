@@ -4,11 +4,14 @@ from stoker.arn import split_arn
 from stoker.clock import Clock
 from stoker.database.engine import Database
 from stoker.event_sources.calls import FunctionCalls
+from stoker.event_sources.kafka.connection import Connections
+from stoker.event_sources.kafka.reader import KafkaReader, KafkaWork
 from stoker.event_sources.long_polls import LongPolls
 from stoker.event_sources.poller import Poller, Reader
 from stoker.event_sources.processing_result import ProcessingResult
 from stoker.event_sources.queue_reader import QueueReader, QueueWork
 from stoker.event_sources.records import EventSourceMapping, SourceKind
+from stoker.event_sources.rules import KAFKA_CONFIGS
 from stoker.event_sources.services import Services
 from stoker.event_sources.sources.dynamodb_streams import DynamoDbStream
 from stoker.event_sources.sources.kinesis import KinesisStream
@@ -35,6 +38,7 @@ class Readers:
         background: Background,
         clock: Clock,
         payload_bytes_max: int,
+        kafka_connections: Connections,
     ) -> None:
         self._services = services
         self._calls = calls
@@ -43,6 +47,7 @@ class Readers:
         self._background = background
         self._clock = clock
         self._payload_bytes_max = payload_bytes_max
+        self._kafka_connections = kafka_connections
         self._long_polls = LongPolls()
         self._pacing = Pacing()
 
@@ -51,6 +56,8 @@ class Readers:
         result = ProcessingResult(self._store, mapping)
         if mapping.source.kind in (SourceKind.SQS, SourceKind.SQS_FIFO):
             reader: Reader = self._queue_reader(mapping, result, stopping)
+        elif mapping.source.kind in KAFKA_CONFIGS:
+            reader = self._kafka_reader(mapping, result, stopping)
         else:
             reader = self._stream_reader(mapping, result, stopping)
         return Poller(mapping, reader, result, stopping)
@@ -67,6 +74,18 @@ class Readers:
             payload_bytes_max=self._payload_bytes_max,
         )
         return QueueReader(mapping, work, stopping)
+
+    def _kafka_reader(self, mapping: EventSourceMapping, result: ProcessingResult, stopping: Stopping) -> KafkaReader:
+        work = KafkaWork(
+            services=self._services,
+            connections=self._kafka_connections,
+            calls=self._calls,
+            result=result,
+            background=self._background,
+            clock=self._clock,
+            payload_bytes_max=self._payload_bytes_max,
+        )
+        return KafkaReader(mapping, work, stopping)
 
     def _stream_reader(self, mapping: EventSourceMapping, result: ProcessingResult, stopping: Stopping) -> StreamReader:
         stream = stream_of(mapping, self._services)

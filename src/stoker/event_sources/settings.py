@@ -9,6 +9,7 @@ from typing import Any
 
 from stoker.errors import InvalidParameterValueException
 from stoker.event_sources.filters import check_filters
+from stoker.event_sources.kafka.access import check_access
 from stoker.event_sources.records import EventSource, SourceKind
 from stoker.event_sources.rules import KAFKA_CONFIGS, PROVISIONED_ONLY, RULES, SourceRules
 from stoker.event_sources.source import unsupported_parameter
@@ -108,6 +109,8 @@ def _check(source: EventSource, rules: SourceRules, settings: Mapping[str, Any])
     if "FilterCriteria" in settings:
         check_filters(settings["FilterCriteria"])
     _check_pollers(source, settings)
+    if source.kind in KAFKA_CONFIGS:
+        check_access(source.kind, settings.get("SourceAccessConfigurations") or ())
 
 
 def _check_window(source: EventSource, settings: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stoker.arn import Arn, split_arn
 from stoker.errors import InvalidParameterValueException
 from stoker.event_sources.records import EventSource, SourceKind
+from stoker.event_sources.rules import KAFKA_CONFIGS
 from stoker.event_sources.services import Services, error_code
 from stoker.event_sources.sources.dynamodb_streams import DynamoDbStream
 from stoker.event_sources.sources.kinesis import KinesisStream
@@ -21,6 +22,7 @@ QUEUE_MISSING = (
     "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
     "SQS Error Message: The specified queue does not exist."
 )
+KAFKA_FUNCTION_TIMEOUT_S_MAX = 14 * 60
 _QUEUES = (SourceKind.SQS, SourceKind.SQS_FIFO)
 _STREAMS: Mapping[SourceKind, Callable[[Services, str, Arn], Stream]] = {
     SourceKind.KINESIS: KinesisStream,
@@ -36,6 +38,13 @@ class SourceCheck:
 
     async def check(self, source: EventSource, function_timeout_s: int) -> None:
         """Raises InvalidParameterValueException, also when nobody can be asked."""
+        if (
+            source.kind in KAFKA_CONFIGS and function_timeout_s > KAFKA_FUNCTION_TIMEOUT_S_MAX
+        ):  # AWS's text is not known
+            raise InvalidParameterValueException(
+                f"Function timeout: {function_timeout_s} seconds is greater than the {KAFKA_FUNCTION_TIMEOUT_S_MAX} "
+                f"seconds that functions of {source.kind.value} may have"
+            )
         arn = split_arn(source.arn or "")
         if arn is None:
             return
