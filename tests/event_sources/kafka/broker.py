@@ -184,6 +184,8 @@ class Broker:
             "transaction.state.log.min.isr": 1,
             "transaction.state.log.num.partitions": 1,
             "group.initial.rebalance.delay.ms": 0,
+            "broker.session.timeout.ms": 1500,
+            "broker.heartbeat.interval.ms": 500,
             "auto.create.topics.enable": "false",
         }
         return "".join(f"{name}={value}\n" for name, value in members.items())

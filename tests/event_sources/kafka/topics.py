@@ -96,7 +96,17 @@ class Topics(World):
         return [{"Type": kind, "URI": self.secret(username=USER, password=password)}]
 
     def wait_problem(self, mapping: str, text: str) -> dict[str, Any]:
-        wait(lambda: text in self.mapping(mapping)["LastProcessingResult"], f"{mapping} to say {text}")
+        said = ""
+
+        def says() -> bool:
+            nonlocal said
+            said = self.mapping(mapping)["LastProcessingResult"]
+            return text in said
+
+        try:
+            wait(says, f"{mapping} to say {text}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}, not {said}") from None
         return self.mapping(mapping)
 
 
