@@ -105,10 +105,10 @@ class Broker:
         admin.create_topics([NewTopic(name, partitions, 1, config=config)])[name].result(20)
         return name
 
-    def producer(self) -> Any:
+    def producer(self, **properties: Any) -> Any:
         from confluent_kafka import Producer
 
-        return Producer({"bootstrap.servers": self.server("PLAINTEXT"), "log_level": 0, "linger.ms": 5})
+        return Producer({"bootstrap.servers": self.server("PLAINTEXT"), "log_level": 0, "linger.ms": 5, **properties})
 
     def produce(self, topic: str, *values: bytes | None, partition: int = 0, **members: Any) -> None:
         """Return when they are in the topic."""

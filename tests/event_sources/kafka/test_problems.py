@@ -115,7 +115,9 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a schema registry": (
         {
-            "SelfManagedKafkaEventSourceConfig": {"SchemaRegistryConfig": {"SchemaRegistryURI": "https://r.example.com"}},
+            "SelfManagedKafkaEventSourceConfig": {
+                "SchemaRegistryConfig": {"SchemaRegistryURI": "https://r.example.com"}
+            },
             **PROVISIONED,
         },
         "Stoker does not support SchemaRegistryConfig",

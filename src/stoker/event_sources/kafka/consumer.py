@@ -26,7 +26,7 @@ T = TypeVar("T")
 COMMIT_INTERVAL_S = 0.5
 CALL_LIMIT_S = 10.0  # of one question to the brokers
 LOOK_S = 1.0
-PATIENCE_S = 10.0  # so long brokers may be away before that is a problem
+PATIENCE_S = 5.0  # so long brokers may be away before that is a problem
 NEW_PARTITIONS_LOOK_S = 60.0
 _TIMESTAMP_TYPES = ("NO_TIMESTAMP_TYPE", "CREATE_TIME", "LOG_APPEND_TIME")
 
@@ -58,7 +58,7 @@ class _Heard:
     messages: list[Any] = field(default_factory=list)
     revoked: list[Partition] = field(default_factory=list)
     problem: SourceProblem | None = None
-    is_disconnected: bool = False
+    disconnected: SourceProblem | None = None
 
 
 class KafkaConsumer:
@@ -135,7 +135,7 @@ class KafkaConsumer:
                 if records_max > 1:
                     more = self._client.consume(records_max - 1, 0)  # `_revoked` may take its turn in here
                     self._heard.messages.extend(more)
-            if self._heard.is_disconnected:
+            if self._heard.disconnected is not None:
                 self._look(PATIENCE_S)
         except self._kafka.KafkaException as error:
             self._heard.problem = problem_of(error.args[0], self._membership.topics)
@@ -164,7 +164,7 @@ class KafkaConsumer:
         """Return when the brokers tell of the topics. Raises SourceProblem after a while, or when it is of no use."""
         deadline_s = time.monotonic() + within_s
         while True:
-            self._heard.is_disconnected = False
+            self._heard.disconnected = None
             try:
                 for topic in self._membership.topics:
                     known = self._client.list_topics(topic, timeout=LOOK_S).topics[topic]
@@ -179,7 +179,7 @@ class KafkaConsumer:
             if self._heard.problem is not None:
                 raise self._heard.problem
             if time.monotonic() > deadline_s:
-                raise said
+                raise self._heard.disconnected or said
             time.sleep(0.1)
 
     def _pause(self, paused: frozenset[Partition]) -> None:
@@ -197,7 +197,7 @@ class KafkaConsumer:
         if is_decisive(error):
             self._heard.problem = problem_of(error, self._membership.topics)
         else:
-            self._heard.is_disconnected = True
+            self._heard.disconnected = self._heard.disconnected or problem_of(error, self._membership.topics)
 
     def _revoked(self, _client: Any, places: Iterable[Any]) -> None:
         revoked = {Partition(one.topic, one.partition) for one in places}

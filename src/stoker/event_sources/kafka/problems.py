@@ -4,6 +4,7 @@ Source: AWS Lambda Developer Guide, "Troubleshooting Kafka event source mapping 
 say themselves comes after it.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,14 +15,19 @@ _AUTHORIZATION = frozenset({"TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_F
 _NO_TOPIC = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
 
 
+# ` (after 3ms in state CONNECT, 7 identical error(s) suppressed)`, which is another each time.
+_CIRCUMSTANCES = re.compile(r"( \(after [^()]*(\([^()]*\)[^()]*)*\))$")
+_REFUSED_BY_SERVER = "SSL alert number"
+
+
 def is_decisive(error: Any) -> bool:
     """Whether waiting is of no use: brokers that are away may come back by themselves, a wrong password does not."""
-    return error.name() in _AUTHENTICATION | {"_SSL"} or error.fatal()
+    return error.name() in _AUTHENTICATION | {"_SSL"} or error.fatal() or _REFUSED_BY_SERVER in error.str()
 
 
 def problem_of(error: Any, topics: Sequence[str]) -> SourceProblem:
     """`error` is a KafkaError."""
-    name, said = error.name(), error.str()
+    name, said = error.name(), _CIRCUMSTANCES.sub("", error.str())
     if name in _NO_TOPIC:
         return SourceProblem(f"Topic not found: {', '.join(topics)}")
     return SourceProblem(f"{_phrase(name, said)} {said}")
@@ -32,9 +38,10 @@ def _phrase(name: str, said: str) -> str:
         return "SASL authentication failed."
     if name in _AUTHORIZATION:
         return "Cluster failed to authorize Lambda."
+    if _REFUSED_BY_SERVER in said:
+        return "Server failed to authenticate Lambda."
     if name == "_SSL":
-        is_ours = "certificate verify failed" in said or "verify" in said
-        return "Lambda failed to authenticate server." if is_ours else "Server failed to authenticate Lambda."
+        return "Lambda failed to authenticate server."
     if name == "_INVALID_ARG" and ("certificate" in said or "ssl.key" in said):
         return "Provided certificate or private key is invalid."
     return "Connection error."
