@@ -269,15 +269,16 @@ async def test_provisioned_kafka_has_more_members(node: Node) -> None:
 async def test_an_enabled_mapping_of_what_is_not_polled_is_refused_by_name_and_last(node: Node) -> None:
     """Decision record 27."""
     await node.create("g")
-    asked = {"FunctionName": "g", **SELF_MANAGED}
+    broker = {"EventSourceArn": MQ, "Queues": ["q"], "SourceAccessConfigurations": ACCESS}
+    asked = {"FunctionName": "g", **broker}
     expected = (
         INVALID,
-        "Stoker does not support reading from self-managed Apache Kafka, only mappings with Enabled=false, yet. "
+        "Stoker does not support reading from Amazon MQ, only mappings with Enabled=false, yet. "
         "See docs/compatibility.md.",
     )
     for enabled in ({"Enabled": True}, {}):
         assert await node.refusal("CreateEventSourceMapping", **asked, **enabled) == expected
-    created = await settled(node, (await create(node, **SELF_MANAGED))["UUID"])
+    created = await settled(node, (await create(node, **broker))["UUID"])
     assert await node.refusal("UpdateEventSourceMapping", UUID=created["UUID"], Enabled=True) == expected
     assert await node.call("GetEventSourceMapping", UUID=created["UUID"]) == created
 
@@ -285,7 +286,6 @@ async def test_an_enabled_mapping_of_what_is_not_polled_is_refused_by_name_and_l
 @pytest.mark.parametrize(
     "source",
     [
-        {"EventSourceArn": MSK, "Topics": ["t"], "StartingPosition": "LATEST"},
         {"EventSourceArn": MQ, "Queues": ["q"], "SourceAccessConfigurations": ACCESS},
         {
             "EventSourceArn": DOCUMENTDB,
@@ -293,7 +293,7 @@ async def test_an_enabled_mapping_of_what_is_not_polled_is_refused_by_name_and_l
             "DocumentDBEventSourceConfig": {"DatabaseName": "d"},
         },
     ],
-    ids=["MSK", "MQ", "DocumentDB"],
+    ids=["MQ", "DocumentDB"],
 )
 async def test_brokers_and_documents_are_not_polled(source: dict[str, Any], node: Node) -> None:
     code, message = await refusal(node, Enabled=True, **source)

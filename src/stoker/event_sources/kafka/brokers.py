@@ -1,5 +1,5 @@
-"""Which brokers a mapping speaks to: its own, those that the setting `kafka_brokers` puts in their place, or what Amazon
-MSK names.
+"""Which brokers a mapping speaks to: its own, those that the setting `kafka_brokers` puts in their place, or those that
+Amazon MSK names.
 """
 
 import re
