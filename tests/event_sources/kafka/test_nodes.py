@@ -45,7 +45,7 @@ def msk(broker: Broker) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps({"BootstrapBrokerString": broker.server("PLAINTEXT")}).encode()
+            body = json.dumps({"bootstrapBrokerString": broker.server("PLAINTEXT")}).encode()
             self.send_response(200 if self.path.endswith("/bootstrap-brokers") else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
