@@ -53,8 +53,9 @@ _WITHOUT_EFFECT: Mapping[str, str] = {
     "UpdateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
     "CreateEventSourceMapping": "SQS, Kinesis, DynamoDB Streams and Kafka (extra `kafka`) are polled; Amazon MQ and "
     "DocumentDB, and `MetricsConfig` and `LoggingConfig`, only with `Enabled=false`, as for Kafka "
-    "`SchemaRegistryConfig`, `PollerGroupName` and topics as on-failure destinations; Kafka without IAM authentication, and `VPC_SUBNET` and "
-    "`VPC_SECURITY_GROUP` change nothing; consumers of enhanced fan-out are read as the stream behind them",
+    "`SchemaRegistryConfig`, `PollerGroupName` and topics as on-failure destinations; Kafka without IAM "
+    "authentication, and `VPC_SUBNET` and `VPC_SECURITY_GROUP` change nothing; consumers of enhanced fan-out are read "
+    "as the stream behind them",
     "UpdateEventSourceMapping": "as CreateEventSourceMapping",
     "CreateFunctionUrlConfig": "nothing answers at the URL yet",
     "UpdateFunctionUrlConfig": "nothing answers at the URL yet",

@@ -10,6 +10,7 @@ has its partitions at once, without the group waiting for the one that is gone.
 
 import asyncio
 import importlib
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from stoker.event_sources.services import SourceProblem
 T = TypeVar("T")
 
 COMMIT_INTERVAL_S = 0.5
+SESSION_S = 10.0  # how long the group keeps partitions for a member that is silent
 CALL_LIMIT_S = 10.0  # of one question to the brokers
 LOOK_S = 1.0
 PATIENCE_S = 5.0  # so long brokers may be away before that is a problem
@@ -69,6 +71,7 @@ class KafkaConsumer:
         self._kafka = _library()
         self._membership = membership
         self._heard = _Heard()
+        self._is_member = False
         self._paused: frozenset[Partition] = frozenset()
         try:
             self._client = self._kafka.Consumer({**self._properties(membership), **properties})
@@ -97,8 +100,8 @@ class KafkaConsumer:
                 continue
 
     async def close(self) -> None:
-        """Commit what is stored, and end the thread."""
-        await self._in_thread(self._client.close)
+        """Commit what is stored, if somebody is there to take it, and end the thread."""
+        await self._in_thread(self._close)
         self._thread.shutdown(wait=False)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -109,6 +112,7 @@ class KafkaConsumer:
             "client.id": "stoker",
             "group.id": membership.group_id,
             "group.instance.id": membership.instance_id,
+            "session.timeout.ms": int(SESSION_S * 1000),
             "enable.auto.offset.store": False,
             "auto.commit.interval.ms": int(COMMIT_INTERVAL_S * 1000),
             # Where to begin is worked out when partitions are assigned. This is for offsets that are gone already.
@@ -123,9 +127,27 @@ class KafkaConsumer:
 
     def _open(self) -> None:
         self._look(PATIENCE_S)
+        self._is_member = True
         self._client.subscribe(
             list(self._membership.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
         )
+
+    def _close(self) -> None:
+        """Without brokers the library waits for its last commit until the session is over: nobody waits for that here.
+
+        The next consumer of the mapping has the same name, so that what this one still says is refused.
+        """
+        if not self._is_member or self._can_reach_brokers():
+            self._client.close()
+        else:
+            threading.Thread(target=self._client.close, name="kafka-close", daemon=True).start()
+
+    def _can_reach_brokers(self) -> bool:
+        try:
+            self._client.list_topics(self._membership.topics[0], timeout=LOOK_S)
+        except self._kafka.KafkaException:
+            return False
+        return True
 
     def _poll(self, wait_s: float, records_max: int, paused: frozenset[Partition]) -> Polled:
         try:
