@@ -61,6 +61,7 @@ class Broker:
     folder: Path
     ports: dict[str, int] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
+    _admin: Any = None
 
     def prepare(self) -> None:
         self.ports = dict(zip(_LISTENERS, _free_ports(len(_LISTENERS)), strict=True))
@@ -94,9 +95,12 @@ class Broker:
         return f"127.0.0.1:{self.ports[listener]}"
 
     def admin(self) -> Any:
+        """One for all: an AdminClient that is dropped while it still connects has crashed the interpreter."""
         from confluent_kafka.admin import AdminClient
 
-        return AdminClient({"bootstrap.servers": self.server("PLAINTEXT"), "log_level": 0})
+        if self._admin is None:
+            self._admin = AdminClient({"bootstrap.servers": self.server("PLAINTEXT"), "log_level": 0})
+        return self._admin
 
     def create_topic(self, name: str, partitions: int = 1, **config: str) -> str:
         from confluent_kafka.admin import NewTopic
