@@ -51,9 +51,11 @@ _WITHOUT_EFFECT: Mapping[str, str] = {
     "AddPermission": "what is granted to single users and roles lets nobody in; accounts and services are let in",
     "CreateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
     "UpdateCodeSigningConfig": "signatures cannot be verified, so under `Enforce` no package passes",
-    "CreateEventSourceMapping": "SQS, Kinesis, DynamoDB Streams and Amazon MQ's RabbitMQ are polled; Kafka, ActiveMQ "
-    "and DocumentDB, and `MetricsConfig` and `LoggingConfig`, only with `Enabled=false`; consumers of enhanced fan-out "
-    "are read as the stream behind them",
+    "CreateEventSourceMapping": "SQS, Kinesis, DynamoDB Streams, Kafka (extra `kafka`) and Amazon MQ's RabbitMQ (extra "
+    "`rabbitmq`) are polled; ActiveMQ and DocumentDB, and `MetricsConfig` and `LoggingConfig`, only with "
+    "`Enabled=false`, as for Kafka `SchemaRegistryConfig`, `PollerGroupName` and topics as on-failure destinations; "
+    "Kafka without IAM authentication, and `VPC_SUBNET` and `VPC_SECURITY_GROUP` change nothing; consumers of enhanced "
+    "fan-out are read as the stream behind them",
     "UpdateEventSourceMapping": "as CreateEventSourceMapping",
     "CreateFunctionUrlConfig": "nothing answers at the URL yet",
     "UpdateFunctionUrlConfig": "nothing answers at the URL yet",

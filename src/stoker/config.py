@@ -82,7 +82,8 @@ class Settings:
     async_concurrency_per_function: int = 100
     aws_in_functions: bool = True
     neighbours: Mapping[str, str] = field(default_factory=dict)
-    brokers: Mapping[str, str] = field(default_factory=dict)
+    kafka_brokers: Mapping[str, str] = field(default_factory=dict)
+    rabbitmq_brokers: Mapping[str, str] = field(default_factory=dict)
     registries: Mapping[str, str] = field(default_factory=dict)
     images_dir: Path | None = None
     otlp_endpoint: str = ""

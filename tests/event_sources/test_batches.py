@@ -8,7 +8,7 @@ import pytest
 
 from stoker.event_sources.batches import BatchLimits, Gathering, event_of
 from stoker.event_sources.long_polls import LongPolls
-from stoker.event_sources.scaling import Scaling
+from stoker.event_sources.scaling import Scaling, queue_bounds
 
 PAYLOAD_BYTES_MAX = 1_000
 
@@ -85,7 +85,7 @@ def test_an_event_is_made_of_the_records_as_they_are_encoded() -> None:
 
 
 def running(settings: dict[str, Any]) -> Scaling:
-    return Scaling(settings, 0.0)
+    return Scaling(queue_bounds(settings), 0.0)
 
 
 def test_a_queue_begins_with_five_batches_and_gets_300_more_a_minute() -> None:

@@ -11,6 +11,8 @@ from stoker.async_invocations.queue import AsyncInvocations
 from stoker.clock import Clock
 from stoker.config import Settings
 from stoker.event_sources.calls import FunctionCalls
+from stoker.event_sources.kafka.brokers import KafkaBrokers, read_brokers
+from stoker.event_sources.kafka.connection import Connections
 from stoker.event_sources.pollers import Pollers
 from stoker.event_sources.rabbitmq.brokers import Brokers, declared_brokers
 from stoker.event_sources.readers import Readers
@@ -59,8 +61,10 @@ async def join_invocations(
     tracing = Tracing(registry, Sampling())
     mappings = MappingStore(stores.database)
     calls = FunctionCalls(registry, invoker, tracing.header)
-    brokers = Brokers(aws.clients, declared_brokers(settings.brokers))
-    readers = Readers(aws.clients, brokers, calls, stores.database, background, clock, limits.request_payload_bytes_max)
+    kafka = Connections(aws.clients, KafkaBrokers(aws.clients, read_brokers(settings.kafka_brokers)))
+    brokers = Brokers(aws.clients, declared_brokers(settings.rabbitmq_brokers))
+    payload_bytes_max = limits.request_payload_bytes_max
+    readers = Readers(aws.clients, brokers, kafka, calls, stores.database, background, clock, payload_bytes_max)
     pollers = Pollers(mappings, readers, background)
     transitions = MappingTransitions(mappings, pollers, background, settings.update_delay_s)
     await transitions.resume()

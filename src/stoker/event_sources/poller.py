@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from stoker.event_sources.calls import FunctionMissingError, back_off_s
 from stoker.event_sources.processing_result import ProcessingResult
 from stoker.event_sources.records import EventSourceMapping
-from stoker.event_sources.services import SOURCE_ERRORS, error_code
+from stoker.event_sources.services import SOURCE_ERRORS, SourceProblem, error_code
 from stoker.event_sources.stopping import Stopping
 from stoker.supervision import supervise
 
@@ -73,6 +73,8 @@ def said_of(error: Exception) -> str:
     """What keeps a poller from working, in one line."""
     if isinstance(error, FunctionMissingError):
         return "Function not found"
+    if isinstance(error, SourceProblem):
+        return str(error)
     if isinstance(error, ClientError):
         message = error.response.get("Error", {}).get("Message", "")
         return f"{error.operation_name} failed: {error_code(error)}: {message}"

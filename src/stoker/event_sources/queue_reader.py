@@ -18,7 +18,7 @@ from stoker.event_sources.long_polls import LongPolls
 from stoker.event_sources.matching import Filters
 from stoker.event_sources.processing_result import ProcessingResult
 from stoker.event_sources.records import EventSourceMapping, SourceKind
-from stoker.event_sources.scaling import Scaling
+from stoker.event_sources.scaling import Scaling, queue_bounds
 from stoker.event_sources.services import SOURCE_ERRORS
 from stoker.event_sources.sources.sqs import QueueMessage, SqsQueue
 from stoker.event_sources.stopping import Stopping
@@ -58,7 +58,7 @@ class QueueReader:
         self._reports_failures = REPORT_FAILURES in mapping.settings["FunctionResponseTypes"]
         self._limits = BatchLimits.of(mapping.settings, work.payload_bytes_max)
         self._gathering: Gathering[QueueMessage] = Gathering(self._limits)
-        self._scaling = Scaling(mapping.settings, now_s)
+        self._scaling = Scaling(queue_bounds(mapping.settings), now_s)
         self._running: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
 

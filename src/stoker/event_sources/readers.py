@@ -4,6 +4,8 @@ from stoker.arn import split_arn
 from stoker.clock import Clock
 from stoker.database.engine import Database
 from stoker.event_sources.calls import FunctionCalls
+from stoker.event_sources.kafka.connection import Connections
+from stoker.event_sources.kafka.reader import KafkaReader, KafkaWork
 from stoker.event_sources.long_polls import LongPolls
 from stoker.event_sources.poller import Poller, Reader
 from stoker.event_sources.processing_result import ProcessingResult
@@ -11,6 +13,7 @@ from stoker.event_sources.queue_reader import QueueReader, QueueWork
 from stoker.event_sources.rabbitmq.brokers import Brokers
 from stoker.event_sources.rabbitmq.reader import RabbitReader, RabbitWork
 from stoker.event_sources.records import EventSourceMapping, SourceKind
+from stoker.event_sources.rules import KAFKA_CONFIGS
 from stoker.event_sources.services import Services
 from stoker.event_sources.sources.dynamodb_streams import DynamoDbStream
 from stoker.event_sources.sources.kinesis import KinesisStream
@@ -32,7 +35,8 @@ class Readers:
     def __init__(
         self,
         services: Services,
-        brokers: Brokers,
+        rabbitmq_brokers: Brokers,
+        kafka_connections: Connections,
         calls: FunctionCalls,
         database: Database,
         background: Background,
@@ -40,13 +44,14 @@ class Readers:
         payload_bytes_max: int,
     ) -> None:
         self._services = services
-        self._brokers = brokers
+        self._rabbitmq_brokers = rabbitmq_brokers
         self._calls = calls
         self._store = MappingStore(database)
         self._checkpoints = CheckpointStore(database)
         self._background = background
         self._clock = clock
         self._payload_bytes_max = payload_bytes_max
+        self._kafka_connections = kafka_connections
         self._long_polls = LongPolls()
         self._pacing = Pacing()
 
@@ -57,6 +62,8 @@ class Readers:
             reader: Reader = self._queue_reader(mapping, result, stopping)
         elif mapping.source.kind is SourceKind.MQ:
             reader = self._rabbit_reader(mapping, result, stopping)
+        elif mapping.source.kind in KAFKA_CONFIGS:
+            reader = self._kafka_reader(mapping, result, stopping)
         else:
             reader = self._stream_reader(mapping, result, stopping)
         return Poller(mapping, reader, result, stopping)
@@ -79,12 +86,24 @@ class Readers:
         assert arn is not None  # it was split when the mapping was created
         work = RabbitWork(
             arn=arn,
-            brokers=self._brokers,
+            brokers=self._rabbitmq_brokers,
             calls=self._calls,
             result=result,
             payload_bytes_max=self._payload_bytes_max,
         )
         return RabbitReader(mapping, work, stopping)
+
+    def _kafka_reader(self, mapping: EventSourceMapping, result: ProcessingResult, stopping: Stopping) -> KafkaReader:
+        work = KafkaWork(
+            services=self._services,
+            connections=self._kafka_connections,
+            calls=self._calls,
+            result=result,
+            background=self._background,
+            clock=self._clock,
+            payload_bytes_max=self._payload_bytes_max,
+        )
+        return KafkaReader(mapping, work, stopping)
 
     def _stream_reader(self, mapping: EventSourceMapping, result: ProcessingResult, stopping: Stopping) -> StreamReader:
         stream = stream_of(mapping, self._services)

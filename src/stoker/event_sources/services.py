@@ -8,7 +8,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stoker.arn import Arn
 from stoker.neighbours.errors import NeighbourError
 
-SOURCE_ERRORS = (ClientError, BotoCoreError, NeighbourError)
+
+class SourceProblem(Exception):  # noqa: N818 - it is the source that has it
+    """What keeps a source from being read, in the words that LastProcessingResult has for it."""
+
+
+SOURCE_ERRORS = (ClientError, BotoCoreError, NeighbourError, SourceProblem)
 """What a source can answer instead of records: it is not there, not reachable, switched off, overloaded."""
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from stoker.errors import InvalidParameterValueException
 from stoker.event_sources.filters import check_filters
-from stoker.event_sources.rabbitmq.access import check_access
+from stoker.event_sources.kafka.access import check_access as check_kafka_access
+from stoker.event_sources.rabbitmq.access import check_access as check_rabbitmq_access
 from stoker.event_sources.records import EventSource, SourceKind
 from stoker.event_sources.rules import KAFKA_CONFIGS, PROVISIONED_ONLY, RULES, SourceRules
 from stoker.event_sources.source import unsupported_parameter
@@ -110,7 +111,9 @@ def _check(source: EventSource, rules: SourceRules, settings: Mapping[str, Any])
         check_filters(settings["FilterCriteria"])
     _check_pollers(source, settings)
     if source.kind is SourceKind.MQ:
-        check_access(settings.get("SourceAccessConfigurations"))
+        check_rabbitmq_access(settings.get("SourceAccessConfigurations"))
+    elif source.kind in KAFKA_CONFIGS:
+        check_kafka_access(source.kind, settings.get("SourceAccessConfigurations") or ())
 
 
 def _check_window(source: EventSource, settings: Mapping[str, Any]) -> None:

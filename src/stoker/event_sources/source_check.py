@@ -11,6 +11,7 @@ from stoker.arn import Arn, split_arn
 from stoker.errors import InvalidParameterValueException
 from stoker.event_sources.rabbitmq.brokers import ActiveMqError, Brokers
 from stoker.event_sources.records import EventSource, SourceKind
+from stoker.event_sources.rules import KAFKA_CONFIGS
 from stoker.event_sources.services import Services, error_code
 from stoker.event_sources.sources.dynamodb_streams import DynamoDbStream
 from stoker.event_sources.sources.kinesis import KinesisStream
@@ -23,6 +24,7 @@ QUEUE_MISSING = (
     "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
     "SQS Error Message: The specified queue does not exist."
 )
+KAFKA_FUNCTION_TIMEOUT_S_MAX = 14 * 60
 _QUEUES = (SourceKind.SQS, SourceKind.SQS_FIFO)
 _STREAMS: Mapping[SourceKind, Callable[[Services, str, Arn], Stream]] = {
     SourceKind.KINESIS: KinesisStream,
@@ -42,6 +44,12 @@ class SourceCheck:
 
         Of brokers only RabbitMQ's are read; a mapping that is not enabled may have any.
         """
+        if source.kind in KAFKA_CONFIGS and function_timeout_s > KAFKA_FUNCTION_TIMEOUT_S_MAX:
+            # AWS's text is not known.
+            raise InvalidParameterValueException(
+                f"Function timeout: {function_timeout_s} seconds is greater than the {KAFKA_FUNCTION_TIMEOUT_S_MAX} "
+                f"seconds that functions of {source.kind.value} may have"
+            )
         arn = split_arn(source.arn or "")
         if arn is None:
             return

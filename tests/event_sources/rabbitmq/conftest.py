@@ -47,7 +47,7 @@ def node_settings(broker: RabbitBroker, secrets: Any, elsewhere: str) -> dict[st
         LONE: f"amqp://127.0.0.1:{nobody}",
     }
     return {
-        "STOKER_BROKERS": json.dumps(brokers),
+        "STOKER_RABBITMQ_BROKERS": json.dumps(brokers),
         "STOKER_NEIGHBOURS": json.dumps({"secretsmanager": elsewhere, "mq": elsewhere}),
         "STOKER_ISOLATION": "plain",
         "STOKER_UPDATE_DELAY_S": "0.05",

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoker.event_sources.calls import Called
+from stoker.event_sources.failure_notices import Condition, s3_key
 from stoker.event_sources.records import EventSource, EventSourceMapping, MappingState, SourceKind
-from stoker.event_sources.streams.failures import GivenUp, failure_record, s3_key
+from stoker.event_sources.streams.failures import GivenUp, failure_record
 from stoker.event_sources.streams.pacing import Pacing
 from stoker.event_sources.streams.progress import Progress
 from stoker.event_sources.streams.records import Checkpoint, Shard, Start, StreamRecord
-from stoker.event_sources.streams.retries import AfterFailure, Attempt, Condition, RetryPolicy, after_failure, expired
+from stoker.event_sources.streams.retries import AfterFailure, Attempt, RetryPolicy, after_failure, expired
 from stoker.event_sources.streams.shards import first_checkpoints, later_checkpoints, readable
 from stoker.event_sources.streams.windows import STATE_BYTES_MAX, window_at
 from stoker.invocation import InvocationResult

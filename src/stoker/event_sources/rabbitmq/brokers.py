@@ -1,7 +1,7 @@
 """Where the broker of an ARN is, and who logs in to it.
 
-The setting `brokers` comes first: it is what the node's owner says. Else Amazon MQ is asked (DescribeBroker), as far as
-a neighbour answers for it; the embedded one tells endpoints at which nobody listens.
+The setting `rabbitmq_brokers` comes first: it is what the node's owner says. Else Amazon MQ is asked (DescribeBroker),
+as far as a neighbour answers for it; the embedded one tells endpoints at which nobody listens.
 """
 
 import re
@@ -107,7 +107,7 @@ class _Secret(msgspec.Struct):
 
 
 def declared_brokers(table: Mapping[str, str]) -> Mapping[str, Endpoint]:
-    """The setting `brokers`: endpoints by ARN. Raises SettingsError."""
+    """The setting `rabbitmq_brokers`: endpoints by ARN. Raises SettingsError."""
     declared = {}
     for arn, url in table.items():
         if not _BROKER.fullmatch(arn):

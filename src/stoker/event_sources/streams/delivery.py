@@ -12,11 +12,12 @@ from typing import Protocol
 from stoker.errors import LambdaError
 from stoker.event_sources.answers import MalformedAnswerError
 from stoker.event_sources.calls import Called, back_off_s
+from stoker.event_sources.failure_notices import Condition
 from stoker.event_sources.records import EventSourceMapping
 from stoker.event_sources.stopping import Stopping
 from stoker.event_sources.streams.failures import GivenUp
 from stoker.event_sources.streams.records import StreamRecord
-from stoker.event_sources.streams.retries import Attempt, Condition, RetryPolicy, after_failure, expired
+from stoker.event_sources.streams.retries import Attempt, RetryPolicy, after_failure, expired
 from stoker.event_sources.streams.work import StreamWork
 
 log = logging.getLogger("stoker.event_sources")

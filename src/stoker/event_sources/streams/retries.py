@@ -3,18 +3,10 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from stoker.event_sources.answers import REPORT_FAILURES
 from stoker.event_sources.streams.records import StreamRecord
-
-
-class Condition(StrEnum):
-    """Why records were given up, as the record of the failure says it."""
-
-    RETRY_ATTEMPTS_EXHAUSTED = "RetryAttemptsExhausted"
-    RECORD_AGE_EXCEEDED = "RecordAgeExceeded"
 
 
 @dataclass(frozen=True, slots=True)
