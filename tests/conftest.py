@@ -193,9 +193,8 @@ def deployer(client: Any) -> tuple[Deploy, Callable[[], None]]:
             FunctionName=name,
             Runtime=runtime,
             Handler=handler,
-            Role=ROLE,
             Code={"ZipFile": zip_of(files)},
-            **configuration,
+            **{"Role": ROLE, **configuration},
         )
         names.append(name)
         client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})

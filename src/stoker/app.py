@@ -21,6 +21,7 @@ from stoker.assembly.stores import open_stores
 from stoker.assembly.tracing import Traces, start_traces
 from stoker.clock import Clock, SystemClock
 from stoker.code.download import CodeDownload
+from stoker.code.durable import secret_of
 from stoker.config import Settings, SettingsError
 from stoker.database.errors import DatabaseError, DataDirectoryError
 from stoker.database.lock import DataDirectoryLock
@@ -30,6 +31,7 @@ from stoker.front_door.server import FrontDoor
 from stoker.invocations.traced_start import TracedStarts
 from stoker.neighbours.choices import read_choices
 from stoker.node import Node
+from stoker.role_sessions import RoleSessions
 from stoker.sandbox.file_systems import declared_file_systems
 from stoker.sandbox.network.declared import declared_networks
 from stoker.start import (
@@ -79,8 +81,19 @@ async def serve(settings: Settings) -> None:
         functions = await load_functions(settings, declared, stores, aws, background, has_isolation=not on_host)
         listener = bound_socket(settings)
         traces = start_traces(settings, aws, background, parts)
+        role_sessions = RoleSessions(secret_of(settings.data / "role-sessions.key"), clock)
         environments = start_environments(
-            settings, declared, stores, functions, traces.collector, maker, listener, clock, background, parts
+            settings,
+            declared,
+            stores,
+            functions,
+            traces.collector,
+            role_sessions,
+            maker,
+            listener,
+            clock,
+            background,
+            parts,
         )
         invocations = await join_invocations(settings, stores, functions, environments, aws, clock, background)
         schedules = open_schedules(stores, aws, invocations, clock, background)
@@ -98,6 +111,7 @@ async def serve(settings: Settings) -> None:
             environments.doors,
             _rest_services(traces, schedules, clock),
             [] if queues is None else [queues.query_service],
+            role_sessions,
         )
         await front_door.start()
         await invocations.events.start()

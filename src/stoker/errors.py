@@ -78,6 +78,10 @@ class UnrecognizedClientException(MissingAuthenticationTokenException):
     """The access key is not known here."""
 
 
+class ExpiredTokenException(MissingAuthenticationTokenException):
+    """The credentials were good, once."""
+
+
 class UnknownOperationException(LambdaError):
     """No operation has this method and path."""
 

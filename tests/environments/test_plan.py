@@ -1,16 +1,23 @@
 """How a version's environment is to be started (reference: runtime side, 4.1)."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stoker.environments.plan import plan_environment
+from stoker.clock import SystemClock
+from stoker.environments.plan import plan_environment as plan_with_keys
 from stoker.environments.records import EnvironmentPlan
+from stoker.role_sessions import RoleSessions
 from stoker.runtimes.records import Cover, RuntimeBuild
 from tests.functions.test_store import new_function
 
+new_credentials = partial(
+    RoleSessions(b"k", SystemClock()).begin, "000000000000", "arn:aws:iam::000000000000:role/r", "f"
+)
+plan_environment = partial(plan_with_keys, new_credentials=new_credentials)
 PYTHON = RuntimeBuild(
     name="python3.12",
     language="python",
@@ -200,6 +207,7 @@ def test_every_snapshot_has_a_token_of_its_own(tmp_path: Path) -> None:
         for _ in range(2)
     ]
     assert made[0].credentials_token != made[1].credentials_token
+    assert made[0].credentials.access_key_id != made[1].credentials.access_key_id
     assert made[0].process is not None
     assert made[0].process.environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"] == made[0].credentials_token
 

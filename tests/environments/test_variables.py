@@ -4,12 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from stoker.clock import SystemClock
 from stoker.environments.variables import may_fork, may_start_ahead, variables
 from stoker.functions.records import FunctionVersion
+from stoker.role_sessions import RoleSessions
 from stoker.runtimes.records import RuntimeBuild
 from tests.functions.test_store import new_function
 
 BASE = {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime", "LANG": "en_US.UTF-8", "PATH": "/bin"}
+
+KEYS = RoleSessions(b"k", SystemClock()).begin("000000000000", "arn:aws:iam::000000000000:role/r", "f")
 
 
 def version(**environment: str) -> FunctionVersion:
@@ -23,7 +27,13 @@ def build(language: str) -> RuntimeBuild:
 
 def made(language: str = "python", **environment: str) -> dict[str, str]:
     return variables(
-        version(**environment), build(language), "stream", "169.254.100.1:9001", BASE, metadata_token="token"
+        version(**environment),
+        build(language),
+        "stream",
+        "169.254.100.1:9001",
+        BASE,
+        credentials=KEYS,
+        metadata_token="token",
     )
 
 
@@ -135,6 +145,7 @@ def test_a_snapshot_has_no_keys_and_no_log_in_it() -> None:
         BASE,
         "snap-start",
         credentials_token="token",
+        credentials=KEYS,
         metadata_token="token",
     )
     keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}

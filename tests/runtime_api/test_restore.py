@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from stoker.clock import SystemClock
+from stoker.role_sessions import RoleCredentials, RoleSessions
 from stoker.runtime_api.credentials import Credentials
 from stoker.runtime_api.exchange import Exchange, Failed, RuntimeEnded, RuntimeState
 from stoker.runtime_api.server import RuntimeApi
@@ -17,13 +18,18 @@ from .runtime import EVENT, LIMIT_S, METADATA, NEXT, PING, RESPONSE_BYTES_MAX, C
 
 RESTORE_NEXT = b"GET /2018-06-01/runtime/restore/next HTTP/1.1\r\nHost: x\r\n\r\n"
 TOKEN = "t" * 64
+ROLE_SESSIONS = RoleSessions(b"k", SystemClock())
+
+
+def new_credentials() -> RoleCredentials:
+    return ROLE_SESSIONS.begin("000000000000", "arn:aws:iam::000000000000:role/r", "f")
 
 
 @pytest.fixture
 async def snapped() -> AsyncIterator[Server]:
     """The Runtime API of an environment that is initialised for a snapshot."""
     exchange = Exchange(RESPONSE_BYTES_MAX)
-    api = RuntimeApi(exchange, no_extensions(), METADATA, Credentials(TOKEN, "key", "secret", "session", SystemClock()))
+    api = RuntimeApi(exchange, no_extensions(), METADATA, Credentials(TOKEN, new_credentials))
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     await api.start(listener)
@@ -134,7 +140,8 @@ async def test_credentials_are_for_those_who_have_the_token(snapped: Server) -> 
     document = json.loads(answer.body)
     expiration = datetime.fromisoformat(document.pop("Expiration"))
     assert answer.status == 200
-    assert document == {"AccessKeyId": "key", "SecretAccessKey": "secret", "Token": "session"}
+    found = ROLE_SESSIONS.recognise(document["AccessKeyId"], document["Token"])
+    assert (found.secret_access_key, found.session.name) == (document["SecretAccessKey"], "f")
     assert expiration.timestamp() > SystemClock().now_s() + 3600
 
 

@@ -23,6 +23,7 @@ from stoker.functions.records import Function, FunctionKey, State
 from stoker.functions.registry import Follower
 from stoker.invocations.concurrency import Concurrency
 from stoker.node import url_of
+from stoker.role_sessions import RoleSessions
 from stoker.sandbox.namespace_sandbox import AWS_ENDPOINT
 from stoker.sandbox.namespaces import NamespaceSandboxes
 from stoker.sandbox.sandbox import SandboxMaker
@@ -47,6 +48,7 @@ def start_environments(
     stores: Stores,
     functions: Functions,
     traces: TraceCollector,
+    role_sessions: RoleSessions,
     maker: SandboxMaker,
     listener: socket.socket,
     clock: Clock,
@@ -56,7 +58,7 @@ def start_environments(
     """`listener` is the front door's: what ordinary processes call instead of a socket in their sandbox."""
     registry = functions.registry
     preloads = _preloads(settings, functions, maker, background)
-    planner = _planner(settings, declared, stores, functions, maker, listener, preloads)
+    planner = _planner(settings, declared, stores, functions, maker, listener, role_sessions, preloads)
     doors = SandboxDoors()
     parts.push_async_callback(doors.close)
     pool = EnvironmentPool(
@@ -115,6 +117,7 @@ def _planner(
     functions: Functions,
     maker: SandboxMaker,
     listener: socket.socket,
+    role_sessions: RoleSessions,
     preloads: Preloads | None,
 ) -> Planner:
     on_host = maker.isolation == "plain"
@@ -130,6 +133,7 @@ def _planner(
         networks=declared.networks,
         file_systems=functions.file_systems,
         sealing=functions.sealing,
+        role_sessions=role_sessions,
         preloads=preloads,
     )
 

@@ -4,12 +4,11 @@ import asyncio
 import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from stoker.clock import Clock
-from stoker.code.durable import flush_directory, write_file
+from stoker.code.durable import secret_of
 from stoker.code.records import CodePackage
 from stoker.code.store import CodeStore
 from stoker.errors import AccessDeniedException, ResourceNotFoundException
@@ -17,7 +16,6 @@ from stoker.errors import AccessDeniedException, ResourceNotFoundException
 VALID_S = 600  # reference: control plane, 4.4
 ROUTE = "/_stoker/code/"
 SHA256 = re.compile(r"[0-9a-f]{64}")
-SECRET_BYTES = 32
 
 
 class CodeDownload:
@@ -26,7 +24,7 @@ class CodeDownload:
     def __init__(self, code_store: CodeStore, secret_file: Path, clock: Clock) -> None:
         self._code_store = code_store
         self._clock = clock
-        self._secret = _load_secret(secret_file)
+        self._secret = secret_of(secret_file)
 
     def location(self, endpoint: str, package: CodePackage) -> str:
         """A link below `endpoint` to the zip of `package`."""
@@ -50,13 +48,3 @@ class CodeDownload:
 
     def _signature(self, sha256: str, expires: str) -> str:
         return hmac.new(self._secret, f"{sha256}\n{expires}".encode(), hashlib.sha256).hexdigest()
-
-
-def _load_secret(file: Path) -> bytes:
-    if not file.exists():
-        temporary = file.with_name(f"{file.name}.new")
-        temporary.unlink(missing_ok=True)
-        write_file(temporary, secrets.token_bytes(SECRET_BYTES), mode=0o600)
-        temporary.rename(file)
-        flush_directory(file.parent)
-    return file.read_bytes()

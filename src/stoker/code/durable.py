@@ -2,7 +2,10 @@
 
 import ctypes
 import os
+import secrets
 from pathlib import Path
+
+SECRET_BYTES = 32
 
 
 def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
@@ -12,6 +15,17 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def secret_of(file: Path) -> bytes:
+    """The secret that `file` holds, made when it is not there yet."""
+    if not file.exists():
+        temporary = file.with_name(f"{file.name}.new")
+        temporary.unlink(missing_ok=True)
+        write_file(temporary, secrets.token_bytes(SECRET_BYTES), mode=0o600)
+        temporary.rename(file)
+        flush_directory(file.parent)
+    return file.read_bytes()
 
 
 def flush_directory(path: Path) -> None:

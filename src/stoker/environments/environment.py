@@ -134,7 +134,7 @@ class Environment:
             plan.version, plan.extensions, environment_log, platform_log, clock, self._extension_failed, self._connect
         )
         self._extensions = self._others.extensions
-        credentials = served_credentials(plan.version, plan.credentials_token, clock)
+        credentials = served_credentials(plan.credentials_token, plan.new_credentials)
         metadata = Metadata(plan.metadata_token, availability_zone_id(plan.version.region))
         self._api = RuntimeApi(self._exchange, self._extensions, metadata, credentials)
         self._add_door = add_door

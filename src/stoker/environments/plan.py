@@ -1,6 +1,7 @@
 """What starting an environment of a version takes: pure, but for a look whether a bootstrap is there, and secrets."""
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from stoker.environments.ahead import command_ahead
@@ -11,6 +12,7 @@ from stoker.environments.records import EnvironmentPlan
 from stoker.environments.restore import new_token
 from stoker.environments.variables import Initialization, base_environment, may_fork, variables
 from stoker.functions.records import FunctionVersion
+from stoker.role_sessions import RoleCredentials
 from stoker.runtimes.records import RuntimeBuild
 from stoker.runtimes.start import command_line
 from stoker.sandbox.namespace_sandbox import RUNTIME_API
@@ -30,13 +32,14 @@ def plan_environment(
     aws_endpoint: str = "",
     network: Network = ISOLATED,
     directories: tuple[HostDirectory, ...] = (),
+    new_credentials: Callable[[], RoleCredentials],
     fresh: bool,
     on_host: bool,
     starts_ahead: bool = False,
 ) -> EnvironmentPlan:
     """`task` is the unpacked package on the host and `opt` its merged layers, None if it has none.
 
-    `directories` are the version's file systems.
+    `directories` are the version's file systems, and `new_credentials` begins a session of its role.
     `fresh` starts a new interpreter every time (setting `fresh`). `on_host` is for plain isolation: the host's paths,
     and what `plain.py` then puts in place of a sandbox's. `starts_ahead`: sandboxes may have an interpreter waiting in
     them. `aws_endpoint` is where processes find AWS, "" for nowhere.
@@ -44,6 +47,7 @@ def plan_environment(
     base = base_environment(build, opt, on_host=on_host)
     token = new_token() if initialization == "snap-start" else ""
     metadata_token = str(uuid.uuid4())
+    credentials = new_credentials()
     environment = variables(
         version,
         build,
@@ -53,6 +57,7 @@ def plan_environment(
         initialization,
         aws_endpoint,
         token,
+        credentials=credentials,
         metadata_token=metadata_token,
     )
     spec = SandboxSpec(
@@ -74,6 +79,8 @@ def plan_environment(
         sandbox=spec,
         process=None if isinstance(runtime, NoBootstrap) else runtime,
         metadata_token=metadata_token,
+        credentials=credentials,
+        new_credentials=new_credentials,
         initialization=initialization,
         no_process=runtime if isinstance(runtime, NoBootstrap) else NO_BOOTSTRAP,
         credentials_token=token,

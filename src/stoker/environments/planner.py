@@ -1,6 +1,7 @@
 """Where a version's code, layers and runtime lie, joined into the plan of an environment."""
 
 import asyncio
+from functools import partial
 
 from stoker.code.layer_trees import LayerTrees
 from stoker.code.store import CodeStore
@@ -14,6 +15,7 @@ from stoker.functions.file_systems import FileSystems
 from stoker.functions.records import FunctionVersion, Image
 from stoker.functions.sealing import Sealing
 from stoker.images.store import ImageRoot, ImageStore
+from stoker.role_sessions import RoleSessions
 from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.records import RuntimeNotReadyError
 from stoker.sandbox.network.records import NO_NETWORKS, DeclaredNetworks, Network
@@ -36,6 +38,7 @@ class Planner:
         networks: DeclaredNetworks = NO_NETWORKS,
         file_systems: FileSystems,
         sealing: Sealing,
+        role_sessions: RoleSessions,
         preloads: Preloads | None = None,
     ) -> None:
         """`fresh`, `on_host`, `starts_ahead` and `aws_endpoint` are `plan_environment`'s."""
@@ -50,6 +53,7 @@ class Planner:
         self._networks = networks
         self._file_systems = file_systems
         self._sealing = sealing
+        self._role_sessions = role_sessions
         self._preloads = preloads
 
     def _network(self, version: FunctionVersion) -> Network:
@@ -64,6 +68,7 @@ class Planner:
         system is not, and what opening variables raises."""
         directories = self._file_systems.directories(version.file_systems)
         version = await self._sealing.opened(version)
+        new_credentials = partial(self._role_sessions.begin, version.account_id, version.role, version.name)
         if version.image is not None:
             return plan_image_environment(
                 version,
@@ -74,6 +79,7 @@ class Planner:
                 aws_endpoint=self._aws_endpoint,
                 network=self._network(version),
                 directories=directories,
+                new_credentials=new_credentials,
             )
         try:
             build = self._runtimes.found(version.runtime)
@@ -97,6 +103,7 @@ class Planner:
             aws_endpoint=self._aws_endpoint,
             network=self._network(version),
             directories=directories,
+            new_credentials=new_credentials,
             fresh=self._fresh,
             on_host=self._on_host,
             starts_ahead=self._starts_ahead,

@@ -1,10 +1,12 @@
 """What starting one environment takes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from stoker.environments.outcomes import NO_BOOTSTRAP, NoBootstrap
 from stoker.environments.variables import Initialization
 from stoker.functions.records import FunctionVersion
+from stoker.role_sessions import RoleCredentials
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.sandbox import ProcessSpec, SandboxSpec
 
@@ -18,8 +20,8 @@ INIT_LIMIT_AHEAD_MAX_S = 900.0
 class EnvironmentPlan:
     """All that starting one environment takes. `process` is None without a program to start; `no_process` says why.
 
-    `extensions` are started before it. `metadata_token` opens the metadata endpoint to its processes. With a
-    `credentials_token` they fetch their credentials from the Runtime API's socket.
+    `extensions` are started before it. `metadata_token` opens the metadata endpoint to its processes. `credentials`
+    are what they find in their variables; with a `credentials_token` they fetch `new_credentials` instead.
     """
 
     name: str
@@ -28,6 +30,8 @@ class EnvironmentPlan:
     sandbox: SandboxSpec
     process: ProcessSpec | None
     metadata_token: str
+    credentials: RoleCredentials
+    new_credentials: Callable[[], RoleCredentials]
     initialization: Initialization = "on-demand"
     no_process: NoBootstrap = NO_BOOTSTRAP
     credentials_token: str = ""

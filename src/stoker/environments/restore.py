@@ -7,11 +7,9 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
-from stoker.clock import Clock
 from stoker.environments.outcomes import FailedInit
-from stoker.environments.variables import credentials_of
 from stoker.errors import LambdaError, SnapStartException, SnapStartTimeoutException
-from stoker.functions.records import FunctionVersion
+from stoker.role_sessions import RoleCredentials
 from stoker.runtime_api.credentials import Credentials
 from stoker.runtime_api.exchange import Exchange, TimedOut
 
@@ -25,14 +23,9 @@ def new_token() -> str:
     return secrets.token_hex(32)
 
 
-def served_credentials(version: FunctionVersion, token: str, clock: Clock) -> Credentials | None:
+def served_credentials(token: str, new: Callable[[], RoleCredentials]) -> Credentials | None:
     """What an environment with `token` is answered; None for one without, which has its keys in variables."""
-    if not token:
-        return None
-    keys = credentials_of(version)
-    return Credentials(
-        token, keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], keys["AWS_SESSION_TOKEN"], clock
-    )
+    return Credentials(token, new) if token else None
 
 
 async def restored(exchange: Exchange, ran_out_of_memory: Callable[[object], bool]) -> FailedInit | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from stoker.functions.records import FunctionVersion
+from stoker.role_sessions import RoleCredentials
 from stoker.runtime_api.credentials import CREDENTIALS_PATH
 from stoker.runtimes.records import RuntimeBuild
 from stoker.sandbox.recipe import BASE_ENVIRONMENT
@@ -35,13 +36,14 @@ def variables(
     aws_endpoint: str = "",
     credentials_token: str = "",
     *,
+    credentials: RoleCredentials,
     metadata_token: str,
 ) -> dict[str, str]:
     """All variables of one environment. The customer's come first, so that the platform's win.
 
     `base` is what the kind of isolation gives every process (paths, mostly), and `aws_endpoint` the URL at which it
-    finds AWS, or nothing; the customer may override both. `credentials_token` is for snap-start only, where credentials
-    are fetched; `metadata_token` opens the metadata endpoint.
+    finds AWS, or nothing; the customer may override both. `credentials` are those of its role; with a
+    `credentials_token`, for snap-start only, they are fetched. `metadata_token` opens the metadata endpoint.
     """
     return {
         **base,
@@ -52,7 +54,7 @@ def variables(
         **_platform(version, log_stream, initialization),
         **_log_format(version),
         **_managed(build),
-        **(_container_credentials(runtime_api, credentials_token) if credentials_token else credentials_of(version)),
+        **(_container_credentials(runtime_api, credentials_token) if credentials_token else _keys(credentials)),
         **_local_apis(runtime_api, metadata_token),
         "LAMBDA_TASK_ROOT": base["LAMBDA_TASK_ROOT"],
         "LAMBDA_RUNTIME_DIR": base["LAMBDA_RUNTIME_DIR"],
@@ -67,6 +69,7 @@ def image_variables(
     initialization: Initialization = "on-demand",
     aws_endpoint: str = "",
     *,
+    credentials: RoleCredentials,
     metadata_token: str,
 ) -> dict[str, str]:
     """As `variables`, for a container image, whose `own` variables come first of all.
@@ -85,7 +88,7 @@ def image_variables(
         **(version.environment or {}),
         **platform,
         "AWS_EXECUTION_ENV": "AWS_Lambda_Image",
-        **credentials_of(version),
+        **_keys(credentials),
         **_local_apis(runtime_api, metadata_token),
     }
 
@@ -139,12 +142,11 @@ def _managed(build: RuntimeBuild) -> dict[str, str]:
     }
 
 
-def credentials_of(version: FunctionVersion) -> dict[str, str]:
-    """Keys that mean nothing outside: the access key is the account, as everywhere in Stoker."""
+def _keys(credentials: RoleCredentials) -> dict[str, str]:
     return {
-        "AWS_ACCESS_KEY_ID": version.account_id,
-        "AWS_SECRET_ACCESS_KEY": "stoker",
-        "AWS_SESSION_TOKEN": "stoker",
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
     }
 
 

@@ -26,6 +26,7 @@ from stoker.front_door.sigv4 import covers_unread_body, stated_hash
 from stoker.front_door.wire import ErrorStyle, answered, rest_error
 from stoker.lambda_model.call import Operation
 from stoker.lambda_model.encoding import WireAnswer
+from stoker.role_sessions import RoleSessions
 
 # Hashing a larger body takes more than a millisecond, which the event loop should not wait for.
 HASHED_INLINE_BYTES_MAX = 1 << 20
@@ -47,8 +48,9 @@ class Application:
         neighbours: Neighbours | None = None,
         rest_services: Collection[RestService] = (),
         query_services: Collection[QueryService] = (),
+        role_sessions: RoleSessions | None = None,
     ) -> None:
-        self._identification = Identification(settings, clock)
+        self._identification = Identification(settings, clock, role_sessions)
         self._lambda = LambdaEndpoint(operations, settings.limits)
         self._json = {endpoint.target_prefix: endpoint for endpoint in map(JsonEndpoint, json_services.values())}
         self._rest = {endpoint.signing_name: endpoint for endpoint in map(RestEndpoint, rest_services)}

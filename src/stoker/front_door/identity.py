@@ -1,6 +1,7 @@
 """Who calls, where, and which service they mean: all of it stands in a request's credential scope.
 
-An access key id of twelve digits is an account of its own, so that tests can use as many accounts as they like.
+An access key id of twelve digits is an account of its own, so that tests can use as many accounts as they like; that of
+a function's credentials is its account.
 """
 
 import re
@@ -11,11 +12,12 @@ from urllib.parse import parse_qs
 
 from stoker.clock import Clock
 from stoker.config import Settings
-from stoker.errors import MissingAuthenticationTokenException
+from stoker.errors import MissingAuthenticationTokenException, UnrecognizedClientException
 from stoker.front_door.request import HttpRequest
-from stoker.front_door.sigv4 import SignatureVerifier
+from stoker.front_door.sigv4 import SignatureVerifier, session_token
 from stoker.front_door.web_pages import WebPageGuard
 from stoker.lambda_model.call import Caller
+from stoker.role_sessions import TOKEN_PREFIX, RoleSession, RoleSessions
 
 Verify = Callable[[bytes | None], None]
 
@@ -60,11 +62,12 @@ def _scope(credential: str) -> CredentialScope | None:
 class Identification:
     """Finds the caller of a request and, when the node has credentials, proves it."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, role_sessions: RoleSessions | None = None) -> None:
+        self._role_sessions = role_sessions
         self._anonymous = Caller(settings.account_id, settings.region)
         self._guard = WebPageGuard(settings.host, settings.allowed_hosts.split())
         self._verifier = (
-            SignatureVerifier(settings.access_key_id, settings.secret_access_key, clock)
+            SignatureVerifier(settings.access_key_id, settings.secret_access_key, clock, role_sessions)
             if settings.has_credentials
             else None
         )
@@ -72,26 +75,41 @@ class Identification:
     def caller(self, request: HttpRequest, scope: CredentialScope | None) -> Caller:
         """The account and region of a scope; what it does not say comes from the sandbox or from the settings.
 
-        On a node with credentials whoever is in a sandbox is its function's account, whatever it states.
+        On a node with credentials whoever is in a sandbox is its function's account, whatever it states. Where nothing
+        is verified, a function's token counts if it is genuine, and is like any other word if it is not.
         """
         known = request.sandbox_caller or self._anonymous
         if scope is None:
             return known
         is_bound = request.sandbox_caller is not None and self._verifier is not None
-        states_account = not is_bound and _ACCOUNT_ID.fullmatch(scope.access_key_id)
+        session = self._session(request, scope)
+        account_id = known.account_id
+        if not is_bound and session is not None:
+            account_id = session.account_id
+        elif not is_bound and _ACCOUNT_ID.fullmatch(scope.access_key_id):
+            account_id = scope.access_key_id
         return Caller(
-            account_id=scope.access_key_id if states_account else known.account_id,
+            account_id=account_id,
             region=scope.region if _REGION.fullmatch(scope.region) else known.region,
+            session=session if session is not None and session.account_id == account_id else None,
         )
+
+    def _session(self, request: HttpRequest, scope: CredentialScope) -> RoleSession | None:
+        if self._role_sessions is None or not scope.access_key_id.startswith("ASIA"):
+            return None
+        found = self._role_sessions.find(scope.access_key_id, session_token(request))
+        return None if found is None else found.session
 
     def check(self, request: HttpRequest, service: str | None) -> Verify | None:
         """Check all of a signature that needs no body; the rest is what the result does with the body.
 
         `service` is the signing name that the scope must state, or None for any. None comes back when nothing has to
-        be verified: on a node without credentials, and inside a sandbox, whose socket nobody else can reach. Raises
-        the classes of MissingAuthenticationTokenException.
+        be verified: on a node without credentials, and inside a sandbox, whose socket nobody else can reach; but what
+        looks like a role's token has to be one there, too. Raises the classes of MissingAuthenticationTokenException.
         """
         if request.sandbox_caller is not None:
+            if self._verifier is not None:
+                self._check_token(request)
             return None
         if self._verifier is None:
             self._guard.check(request)
@@ -99,3 +117,12 @@ class Identification:
         if "authorization" not in request.headers and b"X-Amz-Signature=" not in request.query_string:
             raise MissingAuthenticationTokenException("Missing Authentication Token")
         return self._verifier.check(request, service)
+
+    def _check_token(self, request: HttpRequest) -> None:
+        """Raises UnrecognizedClientException. In a sandbox credentials do not expire: it is their environment."""
+        token = session_token(request)
+        if self._role_sessions is None or token is None or not token.startswith(TOKEN_PREFIX):
+            return
+        scope = credential_scope(request)
+        if scope is None or self._role_sessions.find(scope.access_key_id, token) is None:
+            raise UnrecognizedClientException("The security token included in the request is invalid.")

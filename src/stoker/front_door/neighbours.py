@@ -12,7 +12,7 @@ from stoker.front_door.body_stream import BodyStream
 from stoker.front_door.endpoints import Asked, Received
 from stoker.front_door.identity import CredentialScope
 from stoker.front_door.request import BodyLimit, HttpRequest
-from stoker.front_door.wire import ErrorStyle, json_error, rest_error, xml_error
+from stoker.front_door.wire import ErrorStyle, json_error, rest_error, s3_error, xml_error
 from stoker.lambda_model.call import Caller
 from stoker.lambda_model.encoding import WireAnswer
 
@@ -112,6 +112,8 @@ def style_of(request: HttpRequest, service: str | None) -> ErrorStyle:
     """XML for S3 and for services that take forms (SNS, STS, IAM), JSON for the rest."""
     if "x-amz-target" in request.headers:
         return json_error
-    if service in S3_NAMES or request.headers.get("content-type", "").startswith(_FORM):
+    if service in S3_NAMES:
+        return s3_error
+    if request.headers.get("content-type", "").startswith(_FORM):
         return xml_error
     return rest_error

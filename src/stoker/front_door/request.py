@@ -20,7 +20,16 @@ HELD_BYTES_MAX = 512 * 1024
 
 # Two of one of these would let us and whoever checks before us read different requests.
 _ONLY_ONCE = frozenset(
-    {"host", "authorization", "content-length", "content-type", "x-amz-date", "x-amz-target", "x-amz-content-sha256"}
+    {
+        "host",
+        "authorization",
+        "content-length",
+        "content-type",
+        "x-amz-date",
+        "x-amz-target",
+        "x-amz-content-sha256",
+        "x-amz-security-token",
+    }
 )
 
 

@@ -16,6 +16,7 @@ from stoker.front_door.raw_routes import RawRoute
 from stoker.front_door.rest_services import RestService
 from stoker.front_door.sandbox_doors import SandboxDoors
 from stoker.lambda_model.call import Operation
+from stoker.role_sessions import RoleSessions
 
 BACKLOG = 2048
 
@@ -35,9 +36,10 @@ class FrontDoor:
         sandbox_doors: SandboxDoors | None = None,
         rest_services: Collection[RestService] = (),
         query_services: Collection[QueryService] = (),
+        role_sessions: RoleSessions | None = None,
     ) -> None:
         """`listener` is bound and belongs to the front door from here on: `stop` closes it. `neighbours` answer for
-        other services, and `sandbox_doors` open with the front door.
+        other services, `sandbox_doors` open with the front door, `role_sessions` know functions' credentials.
 
         Raises ValueError for operations that the service models do not know.
         """
@@ -50,6 +52,7 @@ class FrontDoor:
             neighbours,
             rest_services,
             query_services,
+            role_sessions,
         )
         self._listener = listener
         self._sandbox_doors = sandbox_doors

@@ -1,4 +1,6 @@
-"""Signature Version 4, the verifying side: header form and presigned form, one key pair, failing closed.
+"""Signature Version 4, the verifying side: header form and presigned form, failing closed.
+
+It knows one key pair, and the credentials of functions' roles.
 
 Source: AWS General Reference, "Signature Version 4 signing process"; error texts as AWS's gateways send them.
 """
@@ -10,13 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from time import gmtime, strftime, strptime
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import parse_qs, quote, unquote_to_bytes
 
 from botocore.utils import normalize_url_path
 
 from stoker.clock import Clock
 from stoker.errors import IncompleteSignatureException, InvalidSignatureException, UnrecognizedClientException
 from stoker.front_door.request import HttpRequest
+from stoker.role_sessions import RoleSessions
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
@@ -53,9 +56,12 @@ class Signature:
 
 
 class SignatureVerifier:
-    """Verifies requests against one key pair."""
+    """Verifies requests against one key pair and, where there are any, sessions of roles."""
 
-    def __init__(self, access_key_id: str, secret_access_key: str, clock: Clock) -> None:
+    def __init__(
+        self, access_key_id: str, secret_access_key: str, clock: Clock, role_sessions: RoleSessions | None = None
+    ) -> None:
+        self._role_sessions = role_sessions
         self._access_key_id = access_key_id
         self._secret_access_key = secret_access_key
         self._clock = clock
@@ -65,39 +71,57 @@ class SignatureVerifier:
 
         The result takes the body, or None where the signature itself says enough of it (`covers_unread_body`), and
         raises InvalidSignatureException unless the signature is right. Raises
-        IncompleteSignatureException, UnrecognizedClientException and InvalidSignatureException.
+        IncompleteSignatureException, UnrecognizedClientException, ExpiredTokenException and InvalidSignatureException.
         """
         query = _query_pairs(request.query_string)
         signature = _from_header(request) if "authorization" in request.headers else _from_query(dict(query))
-        if not hmac.compare_digest(signature.access_key_id.encode(), self._access_key_id.encode()):
-            raise UnrecognizedClientException("The security token included in the request is invalid.")
+        secret_access_key = self._secret_of(signature.access_key_id, request)
         _check_scope(signature, service)
         _check_time(signature, self._clock.now_s())
         _check_signed_headers(signature, request.headers)
-        return lambda body: self._verify(signature, request, query, body)
+        return lambda body: _verify(signature, secret_access_key, request, query, body)
 
-    def _verify(
-        self, signature: Signature, request: HttpRequest, query: list[tuple[str, str]], body: bytes | None
-    ) -> None:
-        if signature.expires_s is not None:
-            query = [pair for pair in query if pair[0] != "X-Amz-Signature"]
-        canonical = "\n".join(
-            (
-                request.method,
-                _canonical_path(request.raw_path, signature.scope[2]),
-                "&".join(f"{name}={value}" for name, value in sorted(query)),
-                *(f"{name}:{' '.join(request.headers[name].split())}" for name in signature.signed_headers),
-                "",
-                ";".join(signature.signed_headers),
-                _payload_hash(request.headers, body) if body is not None else stated_hash(request),
-            )
+    def _secret_of(self, access_key_id: str, request: HttpRequest) -> str:
+        if hmac.compare_digest(access_key_id.encode(), self._access_key_id.encode()):
+            return self._secret_access_key
+        if self._role_sessions is None:
+            raise UnrecognizedClientException("The security token included in the request is invalid.")
+        return self._role_sessions.recognise(access_key_id, session_token(request)).secret_access_key
+
+
+def session_token(request: HttpRequest) -> str | None:
+    """The session token that a request shows with its access key id, unverified."""
+    token = request.headers.get("x-amz-security-token")
+    if token is not None or b"-amz-security-token=" not in request.query_string.lower():
+        return token
+    query = parse_qs(request.query_string.decode("latin-1"))
+    # In small letters in presigned links of S3's older kind.
+    tokens = query.get("X-Amz-Security-Token") or query.get("x-amz-security-token")
+    return tokens[0] if tokens else None
+
+
+def _verify(
+    signature: Signature, secret_access_key: str, request: HttpRequest, query: list[tuple[str, str]], body: bytes | None
+) -> None:
+    if signature.expires_s is not None:
+        query = [pair for pair in query if pair[0] != "X-Amz-Signature"]
+    canonical = "\n".join(
+        (
+            request.method,
+            _canonical_path(request.raw_path, signature.scope[2]),
+            "&".join(f"{name}={value}" for name, value in sorted(query)),
+            *(f"{name}:{' '.join(request.headers[name].split())}" for name in signature.signed_headers),
+            "",
+            ";".join(signature.signed_headers),
+            _payload_hash(request.headers, body) if body is not None else stated_hash(request),
         )
-        digest = hashlib.sha256(canonical.encode("latin-1", "replace")).hexdigest()
-        text = "\n".join((ALGORITHM, signature.timestamp, signature.scope_text, digest))
-        key = _signing_key(self._secret_access_key, *signature.scope[:3])
-        expected = hmac.new(key, text.encode(), "sha256").hexdigest()
-        if not hmac.compare_digest(expected.encode(), signature.signature.encode()):
-            raise InvalidSignatureException(_MISMATCH)
+    )
+    digest = hashlib.sha256(canonical.encode("latin-1", "replace")).hexdigest()
+    text = "\n".join((ALGORITHM, signature.timestamp, signature.scope_text, digest))
+    key = _signing_key(secret_access_key, *signature.scope[:3])
+    expected = hmac.new(key, text.encode(), "sha256").hexdigest()
+    if not hmac.compare_digest(expected.encode(), signature.signature.encode()):
+        raise InvalidSignatureException(_MISMATCH)
 
 
 def covers_unread_body(request: HttpRequest, service: str | None) -> bool:

@@ -18,6 +18,11 @@ log = logging.getLogger("stoker.front_door")
 
 ErrorStyle = Callable[[LambdaError, str], WireAnswer]
 
+# What services of the query protocol (AWS STS API Reference, "Common Errors") and S3 (its API Reference, "Error
+# Responses") call what others call otherwise.
+_OF_FORMS = {"UnrecognizedClientException": "InvalidClientTokenId", "ExpiredTokenException": "ExpiredToken"}
+_OF_S3 = {"UnrecognizedClientException": "InvalidAccessKeyId", "ExpiredTokenException": "ExpiredToken"}
+
 
 async def answered(work: Awaitable[WireAnswer], style: ErrorStyle, request_id: str) -> WireAnswer:
     """What `work` answers, or its failure as a response in this style. Raises ClientGoneError only."""
@@ -56,7 +61,8 @@ def json_error(error: LambdaError, _request_id: str, version: str = "1.1") -> Wi
 
 def query_error(error: LambdaError, request_id: str, namespace: str) -> WireAnswer:
     """The form of services that take forms, for one that we have ourselves."""
-    text = error_xml(error.query_code or error.code, error.message or "", _query_fault(error), namespace, request_id)
+    code = error.query_code or _OF_FORMS.get(error.code, error.code)
+    text = error_xml(code, error.message or "", _query_fault(error), namespace, request_id)
     return WireAnswer(error.status, {"content-type": "text/xml"}, text.encode(errors="replace"))
 
 
@@ -64,9 +70,14 @@ def _query_fault(error: LambdaError) -> str:
     return "Sender" if error.status < 500 else "Receiver"
 
 
-def xml_error(error: LambdaError, request_id: str) -> WireAnswer:
+def s3_error(error: LambdaError, request_id: str) -> WireAnswer:
+    """As `xml_error`, with S3's names."""
+    return xml_error(error, request_id, _OF_S3)
+
+
+def xml_error(error: LambdaError, request_id: str, codes: Mapping[str, str] = _OF_FORMS) -> WireAnswer:
     """The form of services that speak XML, for the clients of those we do not provide."""
-    code, message = escape(error.code), escape(error.message or "")
+    code, message = escape(codes.get(error.code, error.code)), escape(error.message or "")
     text = (
         f"<?xml version='1.0' encoding='UTF-8'?>\n<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message>"
         f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>"

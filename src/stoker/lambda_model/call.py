@@ -4,19 +4,22 @@ Named tuples, as all that is made for every invocation: a frozen dataclass takes
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
+
+from stoker.role_sessions import RoleSession
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and where: taken from the request's signature."""
+    """Who calls, and where: taken from the request's signature. `session` is a function's, when its keys were used."""
 
     account_id: str
     region: str
+    session: RoleSession | None = field(default=None, compare=False)
 
 
 class Client(Protocol):

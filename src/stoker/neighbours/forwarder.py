@@ -9,12 +9,14 @@ import importlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stoker.clock import Clock
 from stoker.errors import NeighbourUnavailableException, ServiceException, ServiceNotProvidedException
 from stoker.front_door.neighbours import S3_NAMES, Forwarded
 from stoker.lambda_model.encoding import WireAnswer
+from stoker.neighbours.caller_identity import own_identity
 from stoker.neighbours.choices import Choices, Elsewhere, Off
 from stoker.neighbours.embedded import INSTALL, EmbeddedNeighbours
 from stoker.neighbours.errors import NeighbourError
@@ -62,6 +64,12 @@ class Forwarder:
 
     async def forward(self, forwarded: Forwarded) -> WireAnswer:
         neighbour = self._choices.of(forwarded.service)
+        if not isinstance(neighbour, Elsewhere):
+            identity = await own_identity(forwarded)
+            if isinstance(identity, WireAnswer):
+                return identity
+            if identity is not None:
+                forwarded = replace(forwarded, body=identity)
         async with AsyncExitStack() as stack:
             try:
                 if isinstance(neighbour, Elsewhere):

@@ -5,33 +5,32 @@ AWS's SDKs ask for them at AWS_CONTAINER_CREDENTIALS_FULL_URI, with the token of
 """
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from stoker.clock import Clock, iso_timestamp
+from stoker.clock import iso_timestamp
+from stoker.role_sessions import RoleCredentials
 from stoker.runtime_api.exchange import Reply, json_reply
 
 CREDENTIALS_PATH = "/2021-04-23/credentials"
-VALID_FOR_S = 12 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The keys of one environment, for whoever has its `token`."""
+    """Keys of one environment, new ones each time, for whoever has its `token`."""
 
     token: str
-    access_key_id: str
-    secret_access_key: str
-    session_token: str
-    clock: Clock
+    new: Callable[[], RoleCredentials]
 
     def answer(self, authorization: bytes) -> Reply | None:
         """None for another token than ours."""
         if not hmac.compare_digest(authorization, self.token.encode()):
             return None
+        keys = self.new()
         document = {
-            "AccessKeyId": self.access_key_id,
-            "SecretAccessKey": self.secret_access_key,
-            "Expiration": iso_timestamp(self.clock.now_s() + VALID_FOR_S),
-            "Token": self.session_token,
+            "AccessKeyId": keys.access_key_id,
+            "SecretAccessKey": keys.secret_access_key,
+            "Expiration": iso_timestamp(keys.expires_s),
+            "Token": keys.session_token,
         }
         return json_reply(200, document)
