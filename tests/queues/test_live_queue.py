@@ -442,3 +442,38 @@ async def test_a_message_that_two_receivers_delete_at_once_is_counted_once(
     await queue.delete(late)
     await queue.send("last")
     assert sum(await queue.live.counts()) == await room.store.count(queue.live.queue.content_id) == 1
+
+
+@pytest.mark.parametrize("name", ["q", "q.fifo"])
+async def test_a_message_that_is_read_before_its_sending_has_ended_is_there_once(
+    room: Room, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    queue = await room.queue(name)
+    content_id = queue.live.queue.content_id
+    read = "outlines" if queue.live.queue.is_fifo else "visible"
+    look, write = getattr(room.store, read), room.store.write
+    is_on_disk, may_end = asyncio.Event(), asyncio.Event()
+    sendings: list[asyncio.Task[None]] = []
+
+    async def written(changes: Any) -> Any:
+        results = await write(changes)
+        is_on_disk.set()
+        await may_end.wait()
+        return results
+
+    async def looked(*arguments: Any) -> Any:
+        if not sendings:
+            monkeypatch.setattr(room.store, "write", written)
+            sendings.append(asyncio.create_task(queue.send("once")))
+            await is_on_disk.wait()
+        return await look(*arguments)
+
+    queue.live._order._is_whole = False
+    monkeypatch.setattr(room.store, read, looked)
+    [received] = await queue.receive()
+    may_end.set()
+    await sendings[0]
+    monkeypatch.setattr(room.store, "write", write)
+    await queue.delete(received)
+    assert await queue.bodies() == []
+    assert sum(await queue.live.counts()) == await room.store.count(content_id) == 0

@@ -62,6 +62,8 @@ class FifoOrder:
 
     def arrived(self, message: Message, _now_ms: int, *, is_wanted: bool) -> None:
         """A message that is on disk now. `is_wanted`: somebody receives here."""
+        if message.number <= self._last_number:
+            return  # a reading was faster than this news
         self._came_while_reading = True
         if not self._is_whole or self._groups.waiting >= LOOKED_THROUGH_MAX:
             self._is_whole = False

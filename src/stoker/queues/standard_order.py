@@ -55,6 +55,8 @@ class StandardOrder:
 
     def arrived(self, message: Message, now_ms: int, *, is_wanted: bool) -> None:
         """A message that is on disk now. `is_wanted`: somebody receives here."""
+        if message.number in self._numbers or message.number in self._flights:
+            return  # a reading was faster than this news
         # Not past those that lie on disk and can be seen: they would wait for as long as new ones come.
         is_next = self._is_whole and self._next_ms > now_ms and not self._is_reading
         if message.visible_ms > now_ms:
