@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from stoker.database.dialects import insert_plain
 from stoker.database.engine import Database, database_url
 from stoker.database.errors import DatabaseError, DatabaseInUseError, DatabaseTooNewError
 from stoker.functions.tables import function_versions
@@ -45,6 +46,19 @@ async def test_what_was_written_is_read_after_a_restart(url: str) -> None:
         await database.write_relaxed(add_group, "relaxed")
     async with Database(url) as database:
         assert await database.read(group_names) == ["durable", "relaxed"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 37, 256, 300, 1_000])
+async def test_plain_rows_are_all_inserted(url: str, count: int) -> None:
+    names = [f"name {number:04}" for number in range(count)]
+    rows = [("1", "r", name, 0) for name in names]
+
+    def add(connection: Connection) -> None:
+        insert_plain(connection, log_groups, ("account_id", "region", "name", "created_ms"), rows)
+
+    async with Database(url) as database:
+        await database.write(add)
+        assert await database.read(group_names) == names
 
 
 async def test_a_write_that_raises_leaves_nothing_behind(url: str) -> None:
