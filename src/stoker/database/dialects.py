@@ -118,6 +118,8 @@ def insert_plain(connection: Connection, table: Table, columns: Sequence[str], r
 
     SQLAlchemy would look at each value of each row, which takes as long as SQLite takes to store it.
     """
+    if not rows:
+        return
     if not connection.dialect.positional:
         statement = _insert_statement(table, connection.dialect, tuple(columns))
         connection.exec_driver_sql(statement, [dict(zip(columns, row, strict=True)) for row in rows])
