@@ -62,7 +62,7 @@ class Identification:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._anonymous = Caller(settings.account_id, settings.region)
-        self._guard = WebPageGuard(settings.host, settings.allowed_hosts.split())
+        self._guard = WebPageGuard(settings.host, settings.allowed_hosts.split(), settings.function_url_domains.split())
         self._verifier = (
             SignatureVerifier(settings.access_key_id, settings.secret_access_key, clock)
             if settings.has_credentials

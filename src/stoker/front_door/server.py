@@ -8,6 +8,7 @@ from stoker.clock import Clock, SystemClock
 from stoker.config import Settings
 from stoker.front_door.application import Application
 from stoker.front_door.connections import Connections
+from stoker.front_door.endpoints import Sites
 from stoker.front_door.json_services import JsonService
 from stoker.front_door.neighbours import Neighbours
 from stoker.front_door.protocol import HttpConnection
@@ -35,6 +36,7 @@ class FrontDoor:
         sandbox_doors: SandboxDoors | None = None,
         rest_services: Collection[RestService] = (),
         query_services: Collection[QueryService] = (),
+        function_urls: Sites | None = None,
     ) -> None:
         """`listener` is bound and belongs to the front door from here on: `stop` closes it. `neighbours` answer for
         other services, and `sandbox_doors` open with the front door.
@@ -50,6 +52,7 @@ class FrontDoor:
             neighbours,
             rest_services,
             query_services,
+            function_urls,
         )
         self._listener = listener
         self._sandbox_doors = sandbox_doors
