@@ -18,7 +18,7 @@ from .conftest import ECHO, UrlClient, url_of
 
 CUSTOM = "provided.al2023"
 GAP_S = 0.3
-# A node that holds back 100 MB for a slow client grows by nothing near that.
+# A node that holds back 24 MB for a slow client grows by nothing near that.
 GROWTH_MB_MAX = 6
 
 # A runtime that streams what the query of its event says.
@@ -58,7 +58,8 @@ while True:
     trailers = b""
     if asked.get("ending") == "error":
         body = base64.b64encode(b'{"errorType": "Custom", "errorMessage": "broke"}')
-        trailers = b"Lambda-Runtime-Function-Error-Type: Custom\\r\\nLambda-Runtime-Function-Error-Body: %b\\r\\n" % body
+        trailers = b"Lambda-Runtime-Function-Error-Type: Custom\\r\\n"
+        trailers += b"Lambda-Runtime-Function-Error-Body: %b\\r\\n" % body
     connection.send(b"0\\r\\n%b\\r\\n" % trailers)
     connection.getresponse().read()
     print("answered", asked.get("mark", ""), flush=True)
@@ -156,7 +157,7 @@ def test_a_slow_client_costs_no_memory(url: UrlClient, platform: Node) -> None:
     for _ in range(2):  # what the node needs anyway is there
         url.ask(path="/?chunks=10&bytes=100000")
     before_mb = _resident_mb(platform.pid)
-    request = f"GET /?chunks=100&bytes={MIB} HTTP/1.1\r\nHost: {url.host}\r\n\r\n"
+    request = f"GET /?chunks=24&bytes={MIB} HTTP/1.1\r\nHost: {url.host}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", urlsplit(platform.endpoint).port or 80), timeout=30) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         connection.sendall(request.encode())
