@@ -31,8 +31,9 @@ class Load:
 
     With `at_once`, each of them is called by a caller of its own, all in one moment.
 
-    With a `path`, that is asked for instead of calling a function, and any answer with 200 is right. With
-    `payload_bytes`, each payload is a text of that size.
+    With a `path`, that is asked for instead of calling a function, and any answer with 200 is right; with
+    `posts_payload`, too, the payload is sent there and is to come back. With `payload_bytes`, each payload is a text of
+    that size.
     """
 
     endpoint: str
@@ -43,6 +44,7 @@ class Load:
     warm_up: int = 0
     pause_s: float = 0.0
     path: str = ""
+    posts_payload: bool = False
     payload_bytes: int = 0
     at_once: bool = False
     # Some servers parse an answer and write it again: the same document, with other spaces.
@@ -155,11 +157,11 @@ class _Run:
     async def _often(
         self, caller: int, connection: Connection, calls: int, deadline_s: float = float("inf")
     ) -> list[float]:
-        path = self._load.path
-        head = self._head("GET", path) if path else self._invocation_head(self._load.functions[0])
+        path, posts = self._load.path, self._load.posts_payload
+        head = self._head("POST" if posts else "GET", path) if path else self._invocation_head(self._load.functions[0])
         latencies = []
         for number in range(calls):
-            payload = b"" if path else payload_of(caller, number, self._load.payload_bytes)
+            payload = b"" if path and not posts else payload_of(caller, number, self._load.payload_bytes)
             sent_s = perf_counter()
             answer = await connection.send(head % len(payload) + payload)
             now_s = perf_counter()
@@ -203,7 +205,7 @@ class _Run:
         )
 
     def _check(self, payload: bytes, head: bytes, body: bytes) -> None:
-        if head.startswith(b"HTTP/1.1 200 ") and (self._load.path or self._is_echo(payload, body)):
+        if head.startswith(b"HTTP/1.1 200 ") and (not payload or self._is_echo(payload, body)):
             return
         self._errors += 1
         if len(self._problems) < 3:

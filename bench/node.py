@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -146,6 +147,23 @@ class BenchNode:
                 raise NodeError(f"{count} environments of {name} are not ready after {START_LIMIT_S:g} s")
             time.sleep(LOOK_EVERY_S)
         return time.perf_counter() - began_s
+
+    async def url_path(self, name: str) -> str:
+        """Make a URL for `name` that anybody may call; its path on the node."""
+        return await asyncio.to_thread(self._url_path, name)
+
+    def _url_path(self, name: str) -> str:
+        url: str = self._client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
+        allowed = {"FunctionName": name, "Principal": "*"}
+        self._client.add_permission(
+            **allowed, StatementId="url", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE"
+        )
+        self._client.add_permission(
+            **allowed, StatementId="function", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True
+        )
+        found = re.search(r"[a-z0-9]{32}", url)
+        assert found is not None
+        return f"/_stoker/url/{found[0]}/"
 
     async def delete(self, name: str) -> None:
         await asyncio.to_thread(self._client.delete_function, FunctionName=name)

@@ -57,8 +57,6 @@ _WITHOUT_EFFECT: Mapping[str, str] = {
     "Kafka without IAM authentication, and `VPC_SUBNET` and `VPC_SECURITY_GROUP` change nothing; consumers of enhanced "
     "fan-out are read as the stream behind them",
     "UpdateEventSourceMapping": "as CreateEventSourceMapping",
-    "CreateFunctionUrlConfig": "nothing answers at the URL yet",
-    "UpdateFunctionUrlConfig": "nothing answers at the URL yet",
     "PutRuntimeManagementConfig": "a host has one build of each runtime, so `FunctionUpdate` does what `Auto` does and "
     "`Manual` can name the present build only",
     "PutFunctionScalingConfig": "refused for every function, as AWS does without a capacity provider",

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 import uvloop
 
 from stoker.assembly.environments import start_environments
+from stoker.assembly.function_urls import function_urls
 from stoker.assembly.functions import Declared, load_functions
 from stoker.assembly.invocations import join_invocations
 from stoker.assembly.operations import lambda_operations, logs_service
@@ -112,6 +113,7 @@ async def serve(settings: Settings) -> None:
             _rest_services(traces, schedules, clock),
             [] if queues is None else [queues.query_service],
             role_sessions,
+            function_urls(settings, functions, invocations, clock),
         )
         await front_door.start()
         await invocations.events.start()

@@ -54,6 +54,7 @@ class Settings:
     account_id: str = "000000000000"
     region: str = "us-east-1"
     allowed_hosts: str = ""
+    function_url_domains: str = ""
     access_key_id: str = ""
     secret_access_key: str = ""
     database_url: str = ""

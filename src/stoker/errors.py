@@ -159,6 +159,15 @@ class KMSNotFoundException(LambdaError):
     status = 502
 
 
+class BadGatewayException(LambdaError):
+    """At a function's URL: the function failed, or its result is no response. What it said is for its log alone."""
+
+    status = 502
+
+    def __init__(self) -> None:
+        super().__init__("Internal Server Error")
+
+
 class CodeStorageExceededException(LambdaError):
     status = 400
     message_member = "message"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -76,6 +77,22 @@ def test_a_function_from_a_directory_to_its_end(on_node: Stoker, function: Path)
     assert gone.stderr.startswith("stoker: ResourceNotFoundException: ")
     assert gone.stderr.count("\n") == 1
     assert "no log of one" in on_node("logs", "cli-greeter").stderr
+
+
+def test_a_function_with_a_url(on_node: Stoker, function: Path) -> None:
+    (function / "app.py").write_text("def handler(event, context): return event['rawPath']\n")
+    for _ in range(2):
+        deployed = on_node("deploy", str(function), "--name", "cli-url", "--url")
+        assert (deployed.returncode, deployed.stderr) == (0, "")
+        arn, url = deployed.stdout.split()
+        assert arn.endswith(":function:cli-url")
+        with urlopen(f"{url}there", timeout=30) as response:
+            assert response.read() == b"/there"
+    assert json.loads(on_node("show", "cli-url", "--output", "json").stdout)["FunctionUrl"] == url
+    assert url in on_node("show", "cli-url").stdout
+    version = json.loads(on_node("show", "cli-url", "--qualifier", "$LATEST", "--output", "json").stdout)
+    assert "FunctionUrl" not in version
+    assert on_node("rm", "cli-url").returncode == 0
 
 
 def test_the_callers_proxy_and_profile_do_not_come_between(on_node: Stoker) -> None:

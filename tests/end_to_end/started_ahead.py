@@ -14,6 +14,14 @@ from tests.end_to_end.footprint import descendants
 
 LIMIT_S = 20.0
 MORE_MB_THAN_ANYBODY_HAS = 1_000_000_000
+# Variables that no two environments have in common.
+OF_ONE_ENVIRONMENT = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_METADATA_TOKEN",
+)
 
 
 def node_that_starts_ahead(data: Path, isolation: dict[str, str]) -> Iterator[Node]:

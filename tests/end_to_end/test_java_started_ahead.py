@@ -14,10 +14,10 @@ import pytest
 from stoker.config import Settings, default_runtimes_dir
 from tests.catalogues import catalogue_of
 from tests.conftest import Deploy, Node, deployer
-from tests.end_to_end.started_ahead import call, node_that_starts_ahead, wait_waiting, waiting
+from tests.end_to_end.started_ahead import OF_ONE_ENVIRONMENT, call, node_that_starts_ahead, wait_waiting, waiting
 from tests.runtimes.java_code import compile_handlers
 
-OF_ONE_START = ("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_METADATA_TOKEN", "JAVA_NOTHING")
+OF_ONE_START = (*OF_ONE_ENVIRONMENT, "JAVA_NOTHING")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,7 @@ def test_a_function_finds_what_a_fresh_start_gives_it(
     client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1})
     fresh = call(client, name)
     assert fresh["start"] not in starts
+    assert all(found["environment"][own] != fresh["environment"][own] for own in OF_ONE_ENVIRONMENT)
     for told in (found, fresh):
         del told["start"], told["properties"]["com.amazonaws.xray.traceHeader"]
         for own in OF_ONE_START:

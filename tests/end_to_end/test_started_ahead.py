@@ -15,6 +15,7 @@ from tests.end_to_end.footprint import Footprint
 from tests.end_to_end.started_ahead import (
     LIMIT_S,
     MORE_MB_THAN_ANYBODY_HAS,
+    OF_ONE_ENVIRONMENT,
     call,
     node_that_starts_ahead,
     wait_waiting,
@@ -23,7 +24,7 @@ from tests.end_to_end.started_ahead import (
 
 MEMORY_MB = 256
 # The last one is what the test itself sets, so that it gets a fresh start.
-OF_ONE_START = ("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_METADATA_TOKEN", "_X_AMZN_TRACE_ID", "NODE_V8_COVERAGE")
+OF_ONE_START = (*OF_ONE_ENVIRONMENT, "_X_AMZN_TRACE_ID", "NODE_V8_COVERAGE")
 # `fds` without what a directory that is read takes; `start` is proc(5)'s start time, which the host sees, too.
 CODE = """
 const fs = require("fs");
@@ -94,6 +95,7 @@ def test_a_function_finds_what_a_fresh_start_gives_it(ahead: Node, client: Any, 
     client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1})
     fresh = call(client, name)
     assert fresh["start"] not in starts
+    assert all(found["environment"][own] != fresh["environment"][own] for own in OF_ONE_ENVIRONMENT)
     for told in (found, fresh):
         for own in OF_ONE_START:
             told["environment"].pop(own, None)

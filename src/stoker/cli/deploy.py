@@ -14,6 +14,7 @@ from stoker.cli.options import Options, pass_options, shared_options
 from stoker.cli.output import note, print_json, step
 from stoker.cli.package import Progress, build, node_release
 from stoker.cli.project import Statement, default_name, guess_handler, guess_runtime, read_statement
+from stoker.cli.urls import public_url
 
 # botocore's waiters look once a second; a node on this machine answers in a millisecond.
 WAIT_DELAY_S = 0.1
@@ -31,6 +32,7 @@ WAIT_ATTEMPTS = 3_000
 @click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="An environment variable; repeatable.")
 @click.option("--role", help="ARN of its role; any will do on a node without IAM.")
 @click.option("--description", help="What it is for.")
+@click.option("--url", "wants_url", is_flag=True, help="Give it a URL that anybody may call, and print that.")
 @pass_options
 def deploy(
     options: Options,
@@ -43,6 +45,7 @@ def deploy(
     variables: Sequence[str],
     role: str | None,
     description: str | None,
+    wants_url: bool,
 ) -> int:
     """Build and deploy the function in DIRECTORY. What is not given here, its function.toml says or its files show."""
     given = Statement(name, runtime, handler, role, description, memory, timeout, _environment(variables))
@@ -50,10 +53,14 @@ def deploy(
     deployment = Deployment(options, directory, stated)
     with step(f"deploying {deployment.name}") as progress:
         configuration, change = deployment.run(progress)
+        if wants_url:
+            configuration["FunctionUrl"] = public_url(options.client("lambda"), deployment.name)
     if options.wants_json:
         print_json({"change": change, **configuration})
     else:
         click.echo(configuration["FunctionArn"])
+        if wants_url:
+            click.echo(configuration["FunctionUrl"])
         made_of = f"{configuration['Runtime']}, {configuration['Handler']}"
         note(f"{change}: {made_of}. Call it: stoker invoke {deployment.name}")
     return 0

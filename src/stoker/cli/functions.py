@@ -6,6 +6,7 @@ import click
 
 from stoker.cli.options import Options, pass_options, shared_options
 from stoker.cli.output import note, print_json, print_members, print_table
+from stoker.cli.urls import url_if_any
 
 
 @click.command()
@@ -43,8 +44,11 @@ def ls(options: Options) -> int:
 def show(options: Options, name: str, qualifier: str | None) -> int:
     """Show everything that is known of the function NAME."""
     members = {"FunctionName": name, "Qualifier": qualifier} if qualifier else {"FunctionName": name}
-    function = options.client("lambda").get_function(**members)
+    client = options.client("lambda")
+    function = client.get_function(**members)
     del function["ResponseMetadata"]
+    if (url := url_if_any(client, name, qualifier)) is not None:
+        function["FunctionUrl"] = url
     if options.wants_json:
         print_json(function)
     else:

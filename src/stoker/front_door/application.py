@@ -13,7 +13,7 @@ from stoker.clock import Clock
 from stoker.config import Settings
 from stoker.errors import ServiceNotProvidedException
 from stoker.front_door.body_stream import BodyStream
-from stoker.front_door.endpoints import Asked, Endpoint, Received
+from stoker.front_door.endpoints import Asked, Endpoint, Received, Sites
 from stoker.front_door.identity import CredentialScope, Identification, credential_scope
 from stoker.front_door.json_services import JsonEndpoint, JsonService, target_prefix
 from stoker.front_door.lambda_endpoint import LambdaEndpoint
@@ -49,6 +49,7 @@ class Application:
         rest_services: Collection[RestService] = (),
         query_services: Collection[QueryService] = (),
         role_sessions: RoleSessions | None = None,
+        function_urls: Sites | None = None,
     ) -> None:
         self._identification = Identification(settings, clock, role_sessions)
         self._lambda = LambdaEndpoint(operations, settings.limits)
@@ -57,6 +58,7 @@ class Application:
         self._query = {endpoint.signing_name: endpoint for endpoint in map(QueryEndpoint, query_services)}
         self._raw = RawEndpoint(raw_routes)
         self._neighbours = neighbours
+        self._function_urls = function_urls
 
     async def answer(self, head: RequestHead, body: IncomingBody, request_id: str) -> WireAnswer:
         """The answer to one request, or its refusal. Raises ClientGoneError only."""
@@ -96,10 +98,15 @@ class Application:
         return await asked.answer(Received(request, body, caller, request_id, client=incoming))
 
     def _endpoint(self, request: HttpRequest, credentials: CredentialScope | None) -> Endpoint:
-        """Who answers: by path for our own, by target for JSON services, by what it is signed for, else Lambda.
+        """Who answers: function URLs, by path for our own, by target for JSON services, by what it is signed for, else
+        Lambda.
 
         The same service may be asked in JSON and, by older clients, in forms.
         """
+        if self._function_urls is not None:
+            site = self._function_urls.find(request, credentials)
+            if site is not None:
+                return site
         if request.raw_path.startswith(PREFIX):
             return self._raw
         prefix = target_prefix(request)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 from stoker.front_door.body_stream import BodyStream
+from stoker.front_door.identity import CredentialScope
 from stoker.front_door.request import BodyLimit, HttpRequest
 from stoker.front_door.wire import ErrorStyle
 from stoker.lambda_model.call import Caller, Client
@@ -33,6 +34,14 @@ class Asked(NamedTuple):
     needs_signature: bool = True
     service: str | None = None
     streams: bool = False
+
+
+class Sites(Protocol):
+    """Endpoints that are found by a request's host or path, before anything else of it counts."""
+
+    def find(self, request: HttpRequest, credentials: CredentialScope | None) -> "Endpoint | None":
+        """The endpoint that this request is for, None if there is none of this kind."""
+        ...
 
 
 class Endpoint(Protocol):

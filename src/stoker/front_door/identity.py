@@ -65,7 +65,7 @@ class Identification:
     def __init__(self, settings: Settings, clock: Clock, role_sessions: RoleSessions | None = None) -> None:
         self._role_sessions = role_sessions
         self._anonymous = Caller(settings.account_id, settings.region)
-        self._guard = WebPageGuard(settings.host, settings.allowed_hosts.split())
+        self._guard = WebPageGuard(settings.host, settings.allowed_hosts.split(), settings.function_url_domains.split())
         self._verifier = (
             SignatureVerifier(settings.access_key_id, settings.secret_access_key, clock, role_sessions)
             if settings.has_credentials

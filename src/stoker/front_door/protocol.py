@@ -21,7 +21,7 @@ from stoker.front_door.request import ClientGoneError, IncomingBody, RequestHead
 from stoker.front_door.response import LAST_CHUNK, chunk, response_head
 from stoker.front_door.wire import rest_error
 from stoker.lambda_model.call import Caller
-from stoker.lambda_model.encoding import WireAnswer
+from stoker.lambda_model.encoding import BrokenAnswerError, WireAnswer
 from stoker.limits import HEADERS_BYTES_MAX
 
 log = logging.getLogger("stoker.front_door")
@@ -68,6 +68,7 @@ class HttpConnection(asyncio.Protocol):
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._transport: Any = None
         self._address = ""
+        self._source_ip = ""
         self._alarm = Alarm(self._late)
         # The request that is arriving, the one that is being answered, and those that wait for their turn.
         self._url = b""
@@ -91,6 +92,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport = transport
         host, port = transport.get_extra_info("sockname")[:2]
         self._address = f"{host}:{port}"
+        self._source_ip = (transport.get_extra_info("peername") or ("",))[0]
         if not self._connections.opened(self):
             self.abort()
         self._alarm.set(self._loop.time() + HEAD_TIMEOUT_S)
@@ -160,7 +162,9 @@ class HttpConnection(asyncio.Protocol):
             raise ValueError(f"more than {HEADERS_MAX} headers")
         path, query = _path_and_query(self._url)
         method = self._parser.get_method().decode("ascii")
-        head = RequestHead(method, path.decode("ascii"), query, self._headers, self._address, self._sandbox_caller)
+        head = RequestHead(
+            method, path.decode("ascii"), query, self._headers, self._address, self._sandbox_caller, self._source_ip
+        )
         is_old = self._parser.get_http_version() == "1.0"
         is_last = is_old or not self._parser.should_keep_alive()
         turn = _Turn(head, IncomingBody(self._body_wanted), is_last=is_last, may_chunk=not is_old)
@@ -265,7 +269,7 @@ class HttpConnection(asyncio.Protocol):
                     await self._writable
                 sent_bytes += len(piece)
                 self._write(chunk(piece) if is_chunked else piece)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, BrokenAnswerError):
             return False
         except Exception:
             log.exception("request %s failed while its response was streaming", request_id)

@@ -47,7 +47,8 @@ def new_request_id() -> str:
 class RequestHead(NamedTuple):
     """As it was received: `headers` in their order, names in lower case. The path is still percent-encoded.
 
-    `sandbox_caller` is who runs in the sandbox on whose own socket the request came, None for any other.
+    `address` is where it was received, `source_ip` where it came from. `sandbox_caller` is who runs in the sandbox on
+    whose own socket the request came, None for any other.
     """
 
     method: str
@@ -56,10 +57,12 @@ class RequestHead(NamedTuple):
     headers: list[tuple[bytes, bytes]]
     address: str
     sandbox_caller: Caller | None = None
+    source_ip: str = ""
 
 
 class HttpRequest(NamedTuple):
-    """`raw_path` is still percent-encoded; header names are lower case, repeated values joined with commas.
+    """`raw_path` is still percent-encoded; header names are lower case, repeated values joined with commas. `head` is
+    what it was made of.
 
     `endpoint` is the base URL by which the client reached us. `sandbox_caller` is who runs in the sandbox on whose own
     socket the request came, None for any other.
@@ -70,6 +73,7 @@ class HttpRequest(NamedTuple):
     query_string: bytes
     headers: Mapping[str, str]
     endpoint: str
+    head: RequestHead
     sandbox_caller: Caller | None = None
 
 
@@ -87,7 +91,7 @@ def http_request(head: RequestHead) -> HttpRequest:
         # The server undoes chunks alone: what is left would not be what the client meant.
         raise SerializationException("The only Transfer-Encoding that is understood is chunked.")
     endpoint = f"http://{headers.get('host') or head.address}"
-    return HttpRequest(head.method, head.raw_path, head.query_string, headers, endpoint, head.sandbox_caller)
+    return HttpRequest(head.method, head.raw_path, head.query_string, headers, endpoint, head, head.sandbox_caller)
 
 
 class IncomingBody:

@@ -36,6 +36,8 @@ def response_head(answer: WireAnswer, request_id: str, *, is_last: bool, may_chu
             length_bytes = int(value)
         else:
             text += f"{name}: {value if value.isprintable() else _on_one_line(value)}\r\n"
+    for cookie in answer.cookies:
+        text += f"set-cookie: {cookie if cookie.isprintable() else _on_one_line(cookie)}\r\n"
     if "x-amzn-requestid" not in answer.headers:  # a neighbour's answer may have one of its own
         text += f"x-amzn-requestid: {request_id}\r\n"
     is_chunked = False
@@ -74,4 +76,4 @@ def _header_name(name: str) -> str:
 
 def _on_one_line(value: str) -> str:
     """Whatever a handler or runtime put into it."""
-    return "".join(c if c.isprintable() else " " for c in value)
+    return "".join(" " if (c < " " and c != "\t") or c in "\x7f\u2028\u2029" else c for c in value)

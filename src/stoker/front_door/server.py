@@ -8,6 +8,7 @@ from stoker.clock import Clock, SystemClock
 from stoker.config import Settings
 from stoker.front_door.application import Application
 from stoker.front_door.connections import Connections
+from stoker.front_door.endpoints import Sites
 from stoker.front_door.json_services import JsonService
 from stoker.front_door.neighbours import Neighbours
 from stoker.front_door.protocol import HttpConnection
@@ -37,6 +38,7 @@ class FrontDoor:
         rest_services: Collection[RestService] = (),
         query_services: Collection[QueryService] = (),
         role_sessions: RoleSessions | None = None,
+        function_urls: Sites | None = None,
     ) -> None:
         """`listener` is bound and belongs to the front door from here on: `stop` closes it. `neighbours` answer for
         other services, `sandbox_doors` open with the front door, `role_sessions` know functions' credentials.
@@ -53,6 +55,7 @@ class FrontDoor:
             rest_services,
             query_services,
             role_sessions,
+            function_urls,
         )
         self._listener = listener
         self._sandbox_doors = sandbox_doors

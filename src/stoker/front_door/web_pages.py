@@ -20,9 +20,11 @@ KEPT_NAME_LENGTH_MAX = 270
 class WebPageGuard:
     """For nodes without credentials; with them, a signature is what a page cannot make."""
 
-    def __init__(self, host: str, allowed_hosts: Collection[str]) -> None:
-        """`host` is where the node listens; `allowed_hosts` are further names by which it is called."""
+    def __init__(self, host: str, allowed_hosts: Collection[str], domains: Collection[str] = ()) -> None:
+        """`host` is where the node listens; `allowed_hosts` are further names by which it is called, and all names
+        below `domains`."""
         self._names = {"localhost", host.lower(), *(name.lower() for name in allowed_hosts)}
+        self._suffixes = (".localhost", *(f".{domain.lower()}" for domain in domains))
         self._is_known_local = lru_cache(KEPT_NAMES_MAX)(self._looks_local)
 
     def check(self, request: HttpRequest) -> None:
@@ -47,7 +49,7 @@ class WebPageGuard:
             return False
         if name is None:
             return False
-        if name in self._names or name.endswith(".localhost"):
+        if name in self._names or name.endswith(self._suffixes):
             return True
         try:
             ipaddress.ip_address(name)

@@ -9,12 +9,24 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from xml.sax.saxutils import escape
 
-from stoker.errors import LambdaError, ServiceException
+from stoker.errors import (
+    AccessDeniedException,
+    BadGatewayException,
+    LambdaError,
+    MissingAuthenticationTokenException,
+    ResourceNotFoundException,
+    ServiceException,
+)
 from stoker.front_door.request import ClientGoneError
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.lambda_model.query_protocol import error_xml
 
 log = logging.getLogger("stoker.front_door")
+
+URL_FORBIDDEN = (
+    "Forbidden. For troubleshooting Function URL authorization issues, see: "
+    "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+)
 
 ErrorStyle = Callable[[LambdaError, str], WireAnswer]
 
@@ -45,6 +57,16 @@ def rest_error(error: LambdaError, _request_id: str) -> WireAnswer:
     document[error.message_member] = error.message
     headers = {"content-type": "application/json", "x-amzn-ErrorType": error.code}
     return WireAnswer(error.status, headers, _json(document))
+
+
+def url_error(error: LambdaError, request_id: str) -> WireAnswer:
+    """The form of function URLs: whoever is not let in hears little, a failed function's error is its log's
+    (reference: invocation, 5.2)."""
+    if isinstance(error, BadGatewayException):
+        return WireAnswer(error.status, {"content-type": "text/plain"}, str(error.message).encode())
+    if isinstance(error, MissingAuthenticationTokenException | ResourceNotFoundException):
+        error = AccessDeniedException(URL_FORBIDDEN)
+    return rest_error(error, request_id)
 
 
 def json_error(error: LambdaError, _request_id: str, version: str = "1.1") -> WireAnswer:

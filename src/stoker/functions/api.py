@@ -32,6 +32,7 @@ from stoker.functions.tags import TaggedResources
 from stoker.functions.tags_api import TagsApi
 from stoker.functions.targets import target_of
 from stoker.functions.unsupported import refuse_unsupported
+from stoker.functions.urls.addresses import UrlAddresses
 from stoker.functions.urls.api import UrlsApi
 from stoker.functions.versions_api import VersionsApi, version_sort_key
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
@@ -65,7 +66,7 @@ class FunctionsApi:
             TagsApi(registry, tagged, settings.limits.tags_max),
             AliasesApi(registry),
             PoliciesApi(registry, settings.limits.policy_bytes_max),
-            UrlsApi(registry, clock),
+            UrlsApi(registry, UrlAddresses(settings.function_url_domains.split()), clock),
             EventInvokeConfigsApi(registry, clock),
             RuntimeManagementApi(registry, runtimes),
             RecursionApi(registry),

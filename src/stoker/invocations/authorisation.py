@@ -10,6 +10,7 @@ from stoker.functions.registry import FunctionRegistry
 from stoker.lambda_model.call import Caller
 
 INVOKE = "lambda:InvokeFunction"
+INVOKE_URL = "lambda:InvokeFunctionUrl"
 # Policies name these by `logs.us-east-1.amazonaws.com`, too.
 _ALSO_BY_REGION = frozenset({"logs.amazonaws.com"})
 
@@ -30,6 +31,20 @@ class Authorisation:
                 f"{target.arn} because no resource-based policy allows the {INVOKE} action"
             )
 
+    def check_url(self, account_id: str | None, auth_type: str, target: FunctionTarget) -> None:
+        """Raise AccessDeniedException unless `account_id`, None for anybody, may call the URL of `target`.
+
+        As for URLs made since October 2025, both actions must be allowed (reference: invocation, 5.4). An account may
+        do what it likes with its own functions: there are no users and roles whose policies could say otherwise.
+        """
+        if account_id == target.account_id:
+            return
+        facts = {"lambda:functionurlauthtype": auth_type, "lambda:invokedviafunctionurl": "true"}
+        asker = Asker(account_id=account_id, facts=facts)
+        for action in (INVOKE_URL, INVOKE):
+            if not self._is_let_in(asker, target, action):
+                raise AccessDeniedException
+
     def check_service(self, service: str, source_arn: str, source_account: str, target: FunctionTarget) -> None:
         """Raise AccessDeniedException unless the policy of `target` lets `service` (`s3.amazonaws.com`) invoke it for
         that resource of that account: a service is let in by nothing else, also within an account."""
@@ -44,7 +59,7 @@ class Authorisation:
                 f"resource-based policy allows the {INVOKE} action"
             )
 
-    def _is_let_in(self, asker: Asker, target: FunctionTarget) -> bool:
+    def _is_let_in(self, asker: Asker, target: FunctionTarget, action: str = INVOKE) -> bool:
         function = self._functions.find(target.key)
         policy = function.policies.get(target.qualifier or UNQUALIFIED) if function is not None else None
-        return allows(policy, INVOKE, asker)
+        return allows(policy, action, asker)

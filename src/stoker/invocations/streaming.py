@@ -25,6 +25,8 @@ class StreamedInvocation:
     ) -> None:
         self.executed_version = pipe.executed_version
         self.content_type = pipe.content_type
+        # False for one that ended with an error before there was anything to send.
+        self.has_response = pipe.has_response
         self._pipe = pipe
         self._running = running
         self._bytes_per_s = bytes_per_s

@@ -6,7 +6,7 @@ member is passed on untouched, be it bytes or a stream of them.
 
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -23,11 +23,16 @@ _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=Fa
 
 
 class WireAnswer(NamedTuple):
-    """An answer as bytes; a body that is an iterator is sent as it comes, in chunks."""
+    """An answer as bytes; a body that is an iterator is sent as it comes, in chunks. Each cookie is a header."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes | AsyncIterator[bytes]
+    cookies: Sequence[str] = ()
+
+
+class BrokenAnswerError(Exception):
+    """Raised by a body that ends too early, through nobody's fault here: its client is not to take it for whole."""
 
 
 @dataclass(frozen=True, slots=True)

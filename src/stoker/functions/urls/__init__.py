@@ -1,1 +1,1 @@
-"""Function URLs: what is configured for them. The HTTP front end that answers at them is not here."""
+"""Function URLs: what is configured for them. What answers at them is `function_urls/`."""

@@ -15,6 +15,7 @@ from stoker.functions.paging import page
 from stoker.functions.records import LATEST, UNQUALIFIED, Function, FunctionTarget
 from stoker.functions.registry import FunctionRegistry
 from stoker.functions.targets import target_of
+from stoker.functions.urls.addresses import UrlAddresses
 from stoker.functions.urls.records import FunctionUrl
 from stoker.functions.urls.rendering import requested_cors, url_configuration
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
@@ -29,8 +30,9 @@ URL_ID_CHARACTERS = string.ascii_lowercase + string.digits
 class UrlsApi:
     """Configurations of function URLs."""
 
-    def __init__(self, registry: FunctionRegistry, clock: Clock) -> None:
+    def __init__(self, registry: FunctionRegistry, addresses: UrlAddresses, clock: Clock) -> None:
         self._registry = registry
+        self._addresses = addresses
         self._clock = clock
 
     def operations(self) -> dict[str, Operation]:
@@ -64,7 +66,7 @@ class UrlsApi:
             return replace(function, urls={**function.urls, qualifier: new})
 
         function = await self._registry.change_existing(target.key, create, ResourceNotFoundException(NO_FUNCTION))
-        shown = url_configuration(function, qualifier)
+        shown = await self._shown(function, qualifier, call)
         del shown["LastModifiedTime"]
         return ApiAnswer(_with_invoke_mode_if_given(shown, members))
 
@@ -74,7 +76,7 @@ class UrlsApi:
         qualifier = target.qualifier or UNQUALIFIED
         if function is None or qualifier not in function.urls:
             raise ResourceNotFoundException(NO_URL)
-        return ApiAnswer(url_configuration(function, qualifier))
+        return ApiAnswer(await self._shown(function, qualifier, call))
 
     async def update_function_url_config(self, call: ApiCall) -> ApiAnswer:
         target, members = _url_target(call), call.members
@@ -95,7 +97,7 @@ class UrlsApi:
             return replace(function, urls={**function.urls, qualifier: changed})
 
         function = await self._registry.change_existing(target.key, update, ResourceNotFoundException(NO_FUNCTION))
-        return ApiAnswer(_with_invoke_mode_if_given(url_configuration(function, qualifier), members))
+        return ApiAnswer(_with_invoke_mode_if_given(await self._shown(function, qualifier, call), members))
 
     async def delete_function_url_config(self, call: ApiCall) -> ApiAnswer:
         target = _url_target(call)
@@ -118,8 +120,13 @@ class UrlsApi:
         qualifiers, marker = page(
             sorted(function.urls), lambda name: (name,), call.members.get("Marker"), call.members.get("MaxItems")
         )
-        urls = [url_configuration(function, qualifier) for qualifier in qualifiers]
+        urls = [await self._shown(function, qualifier, call) for qualifier in qualifiers]
         return ApiAnswer({"FunctionUrlConfigs": urls, "NextMarker": marker})
+
+    async def _shown(self, function: Function, qualifier: str, call: ApiCall) -> dict[str, Any]:
+        """With a URL that works for whoever asks."""
+        url_id, region = function.urls[qualifier].url_id, function.latest.region
+        return url_configuration(function, qualifier, await self._addresses.url(url_id, region, call.endpoint))
 
 
 def _url_target(call: ApiCall) -> FunctionTarget:

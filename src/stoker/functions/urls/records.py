@@ -29,7 +29,3 @@ class FunctionUrl:
     cors: Cors | None
     created_s: float
     last_modified_s: float
-
-    def url(self, region: str) -> str:
-        """As AWS forms it."""
-        return f"https://{self.url_id}.lambda-url.{region}.on.aws/"

@@ -22,11 +22,11 @@ def requested_cors(members: Mapping[str, Any] | None) -> Cors | None:
     )
 
 
-def url_configuration(function: Function, qualifier: str) -> dict[str, Any]:
-    """All there is to show; some answers leave members out."""
+def url_configuration(function: Function, qualifier: str, url_text: str) -> dict[str, Any]:
+    """All there is to show; some answers leave members out. `url_text` is the URL itself."""
     url: FunctionUrl = function.urls[qualifier]
     return {
-        "FunctionUrl": url.url(function.latest.region),
+        "FunctionUrl": url_text,
         "FunctionArn": f"{function.arn}:{qualifier}" if qualifier else function.arn,
         "AuthType": url.auth_type,
         "Cors": _shown_cors(url.cors),

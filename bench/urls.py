@@ -1,0 +1,61 @@
+"""How many calls a function's URL answers beside Invoke: `python -m bench.urls`. The goal is 70 %.
+
+One node, one function, the same small payload, which comes back. Both ways take turns in every round, so that what else
+the machine does meets both. A URL's call makes an event of some 900 bytes of it, and a response of the result.
+"""
+
+from statistics import median
+
+from bench.generator import generate
+from bench.load import Load
+from bench.machine import describe
+from bench.node import BenchNode
+from bench.plan import CALLERS, HANDLERS
+from bench.running import run_until_stopped
+
+FUNCTION = "answers"
+ROUNDS = 5
+LEG_S = 2.0
+WARM_UP = 50
+GOAL = 0.7
+
+
+async def measure() -> None:
+    """Prints a line for each number of callers."""
+    async with BenchNode() as node:
+        await node.deploy(FUNCTION, HANDLERS / "answers")
+        ways = {"Invoke": "", "URL": await node.url_path(FUNCTION)}
+        for callers in CALLERS:
+            rates: dict[str, list[float]] = {way: [] for way in ways}
+            for _ in range(ROUNDS):
+                for way, path in ways.items():
+                    rates[way].append(await _calls_per_s(node.endpoint, path, callers))
+            invoked, by_url = (median(rates[way]) for way in ways)
+            share = median(u / i for i, u in zip(rates["Invoke"], rates["URL"], strict=True))
+            verdict = "reached" if share >= GOAL else "missed"
+            print(
+                f"{callers:3} callers: Invoke {invoked:6.0f}/s, URL {by_url:6.0f}/s, {share:.0%} ({verdict})",
+                flush=True,
+            )
+
+
+async def _calls_per_s(endpoint: str, path: str, callers: int) -> float:
+    load = Load(
+        endpoint,
+        (FUNCTION,),
+        callers=callers,
+        leg_s=LEG_S,
+        calls_max=1_000_000,
+        warm_up=WARM_UP,
+        path=path,
+        posts_payload=bool(path),
+    )
+    outcome = await generate(load)
+    if outcome["errors"]:
+        raise RuntimeError(f"wrong answers: {outcome['problems']}")
+    return len(outcome["latencies_s"]) / float(outcome["elapsed_s"])
+
+
+if __name__ == "__main__":
+    print(describe())
+    run_until_stopped(measure())

@@ -1,0 +1,54 @@
+"""What every format of HTTP events starts from and ends in."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+
+class HttpCall(NamedTuple):
+    """A request, received whole. Header names are lower case; `headers` has them in their order, each as it was sent.
+
+    `raw_path` and `raw_query` are still percent-encoded; `source_ip` is the client's, `port` the one it reached.
+    """
+
+    method: str
+    raw_path: str
+    raw_query: str
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    source_ip: str
+    port: str
+
+
+class IamCaller(NamedTuple):
+    """Who signed a request: an ARN, and the id that goes with it."""
+
+    access_key_id: str
+    account_id: str
+    arn: str
+    user_id: str
+
+
+class CallContext(NamedTuple):
+    """What a function is told about a request beside the request. `trace` is the value of X-Amzn-Trace-Id."""
+
+    account_id: str
+    api_id: str
+    domain_name: str
+    request_id: str
+    trace: str
+    epoch_s: float
+    caller: IamCaller | None = None
+
+
+class HttpAnswer(NamedTuple):
+    """A response. Header names are lower case and without what belongs to the connection; each cookie is a header of
+    its own."""
+
+    status: int
+    headers: Mapping[str, str]
+    cookies: Sequence[str]
+    body: bytes
+
+
+class InvalidAnswerError(Exception):
+    """A function's result is no HTTP response."""

@@ -1,0 +1,131 @@
+"""Functions with URLs on a real node, and the plainest client there is to ask them."""
+
+import http.client
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from stoker.config import Settings, default_runtimes_dir
+from stoker.runtimes.records import RuntimeInstallError, RuntimeNotReadyError
+from tests.catalogues import catalogue_of
+from tests.conftest import Deploy, Node, deployer
+
+# Answers with what it was given: what an event says under `answer`, else the whole event.
+ECHO = {
+    "handler.py": "import json\n"
+    "def handler(event, context):\n"
+    "    if event['headers'].get('x-answer') == 'error':\n"
+    "        raise ValueError('secret')\n"
+    "    if event['headers'].get('x-answer') == 'body':\n"
+    "        return json.loads(event['body'])\n"
+    "    return {'statusCode': 200, 'body': json.dumps(event)}\n"
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer; `pairs` are its headers in lower case, each as it came."""
+
+    status: int
+    pairs: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return dict(self.pairs)
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.body)
+
+
+class UrlClient:
+    """Asks one function URL, by its host or by the URL as it was given."""
+
+    def __init__(self, node: Node, url: str) -> None:
+        self.url = url
+        self.id = url.rstrip("/").rpartition("/")[2].partition(".")[0]
+        self.host = f"{self.id}.lambda-url.us-east-1.localhost"
+        self._address = urlsplit(node.endpoint).netloc
+
+    def ask(
+        self,
+        method: str = "GET",
+        path: str = "/",
+        body: bytes | None = None,
+        headers: dict[str, str] | list[tuple[str, str]] | None = None,
+        host: str | None = None,
+    ) -> Reply:
+        connection = self.begin(method, path, body, headers, host)
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        return Reply(response.status, [(name.lower(), value) for name, value in response.getheaders()], content)
+
+    def begin(
+        self,
+        method: str = "GET",
+        path: str = "/",
+        body: bytes | None = None,
+        headers: dict[str, str] | list[tuple[str, str]] | None = None,
+        host: str | None = None,
+    ) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection(self._address, timeout=60)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", host or self.host)
+        for name, value in headers.items() if isinstance(headers, dict) else headers or []:
+            connection.putheader(name, value)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        return connection
+
+
+MakeUrl = Callable[..., UrlClient]
+
+
+def url_of(node: Node, name: str, auth_type: str = "NONE", *, is_public: bool = True, **members: Any) -> UrlClient:
+    """A URL for a function that exists; `is_public` allows anybody to call it, in both of AWS's statements."""
+    client = node.client("lambda")
+    configuration = client.create_function_url_config(FunctionName=name, AuthType=auth_type, **members)
+    if is_public:
+        allow_everybody(client, name, auth_type, **{k: v for k, v in members.items() if k == "Qualifier"})
+    return UrlClient(node, configuration["FunctionUrl"])
+
+
+def allow_everybody(client: Any, name: str, auth_type: str = "NONE", principal: str = "*", **qualifier: str) -> None:
+    members = {"FunctionName": name, "Principal": principal, **qualifier}
+    client.add_permission(
+        **members, StatementId="url", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType=auth_type
+    )
+    client.add_permission(**members, StatementId="function", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True)
+
+
+@pytest.fixture(scope="module")
+def deploy_module(lambda_client: Any) -> Iterator[Deploy]:
+    deploy, clean_up = deployer(lambda_client)
+    yield deploy
+    clean_up()
+
+
+@pytest.fixture(scope="module")
+def echo(platform: Node, deploy_module: Deploy) -> UrlClient:
+    """A public URL of a function that answers with its event."""
+    return url_of(platform, deploy_module(f"echo-{uuid.uuid4().hex[:8]}", ECHO))
+
+
+@pytest.fixture(scope="session")
+def nodejs() -> str:
+    """A runtime of Node.js, made ready; skips if that cannot be."""
+    catalogue = catalogue_of(Settings(data=Path("/nonexistent"), runtimes_dir=default_runtimes_dir()))
+    try:
+        catalogue.install("nodejs20.x", lambda _: None)
+    except (RuntimeInstallError, RuntimeNotReadyError) as error:
+        pytest.skip(f"needs the runtime nodejs20.x: {error}")
+    return "nodejs20.x"
