@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from stoker.cli.event_sources import mappings_of, print_mappings
 from stoker.cli.options import Options, pass_options, shared_options
 from stoker.cli.output import note, print_json, print_members, print_table
 
@@ -43,12 +44,17 @@ def ls(options: Options) -> int:
 def show(options: Options, name: str, qualifier: str | None) -> int:
     """Show everything that is known of the function NAME."""
     members = {"FunctionName": name, "Qualifier": qualifier} if qualifier else {"FunctionName": name}
-    function = options.client("lambda").get_function(**members)
+    client = options.client("lambda")
+    function = client.get_function(**members)
     del function["ResponseMetadata"]
+    mappings = mappings_of(client, f"{name}:{qualifier}" if qualifier else name)
     if options.wants_json:
-        print_json(function)
-    else:
-        print_members(dict(_flat(function)))
+        print_json(function | {"EventSourceMappings": mappings})
+        return 0
+    print_members(dict(_flat(function)))
+    if mappings:
+        click.echo()
+        print_mappings(mappings)
     return 0
 
 
