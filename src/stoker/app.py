@@ -20,6 +20,7 @@ from stoker.assembly.rest_of_aws import open_rest_of_aws
 from stoker.assembly.schedules import Schedules, open_schedules
 from stoker.assembly.stores import open_stores
 from stoker.assembly.tracing import Traces, start_traces
+from stoker.async_invocations.shown_events import ShownEvents
 from stoker.clock import Clock, SystemClock
 from stoker.code.download import CodeDownload
 from stoker.code.durable import secret_of
@@ -100,12 +101,13 @@ async def serve(settings: Settings) -> None:
         schedules = open_schedules(stores, aws, invocations, clock, background)
         code_download = CodeDownload(stores.code, settings.data / "code-links.key", clock)
         traced = TracedStarts(invocations.invoker, environments.concurrency, environments.pool, invocations.tracing)
+        shown_events = ShownEvents(invocations.events, functions.registry)
         node = Node(settings, maker.isolation, environments.pool, code_download)
         front_door = FrontDoor(
             settings,
             lambda_operations(settings, stores, functions, environments, invocations, aws, code_download, clock),
             _json_services(await logs_service(stores, invocations.pushes, clock, parts), queues),
-            {**node.raw_routes(), **traced.routes()},
+            {**node.raw_routes(), **traced.routes(), **shown_events.routes()},
             listener,
             clock,
             aws.forwarder,

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from stoker.async_invocations.records import Change, Delivery, Depth, Event, Postponement
+from stoker.async_invocations.records import Change, Delivery, Event, Postponement, Waiting
 from stoker.async_invocations.store import (
     READ_BYTES_MAX,
     READ_ITEMS_MAX,
     delivery_queue,
     event_queue,
-    read_depth,
+    read_waiting,
     write_changes,
 )
 from stoker.database.engine import Database
@@ -19,6 +19,7 @@ from stoker.functions.records import FunctionTarget
 
 NOW = 1_700_000_000.25
 LANE = "arn:aws:lambda:eu-west-1:000000000000:function:f"
+NOTHING = Waiting(0, None, 0, None)
 DELIVERY = Delivery(
     destination="arn:aws:sqs:eu-west-1:000000000000:q",
     kind="dead letter",
@@ -97,8 +98,18 @@ async def test_every_lane_is_found_and_every_item_survives_a_restart(url: str) -
     async with Database(url) as database:
         assert await event_queue(database).lanes() == [LANE, LANE[:-1] + "g"]
         assert await delivery_queue(database).lanes() == [DELIVERY.destination]
-        assert await read_depth(database, LANE) == Depth(2, NOW)
-        assert await read_depth(database, "arn:of:nobody") == Depth(0, None)
+        assert await read_waiting(database, LANE, frozenset()) == Waiting(2, NOW, 0, None)
+        assert await read_waiting(database, "arn:of:nobody", frozenset()) == NOTHING
+
+
+async def test_what_waits_to_be_tried_again_is_told_with_its_time_and_without_what_runs(database: Database) -> None:
+    await write_changes(database, [Change(events=(*(event(number) for number in range(4)), event(9, "g")))])
+    ids = [queued.id for queued in (await event_queue(database).due(LANE, NOW + 9, frozenset())).items]
+    failed, refused = Postponement(ids[0], NOW + 60, 1, 0), Postponement(ids[1], NOW + 30, 0, 1)
+    await write_changes(database, [Change(postponed_events=(failed, refused))])
+    assert await read_waiting(database, LANE, {ids[3]}) == Waiting(3, NOW, 2, NOW + 30)
+    assert await read_waiting(database, LANE, {ids[0], ids[1]}) == Waiting(2, NOW + 2, 0, None)
+    assert await read_waiting(database, LANE, set(ids)) == NOTHING
 
 
 async def test_changes_of_one_commit_are_written_all_or_not_at_all(database: Database) -> None:
@@ -114,7 +125,7 @@ async def test_what_another_writes_with_an_event_is_written_with_it_or_not_at_al
 
     with pytest.raises(LookupError):
         await write_changes(database, [Change(events=(event(),), also=(fail,))])
-    assert await read_depth(database, LANE) == Depth(0, None)
+    assert await read_waiting(database, LANE, frozenset()) == NOTHING
     seen: list[object] = []
     await write_changes(database, [Change(events=(event(),), also=(seen.append,))])
-    assert (await read_depth(database, LANE)).events == len(seen) == 1
+    assert (await read_waiting(database, LANE, frozenset())).events == len(seen) == 1

@@ -178,5 +178,5 @@ def test_a_cold_start_is_shown_phase_by_phase(on_node: Stoker, function: Path) -
     assert all(phase["duration_ms"] >= 0 for phase in document["Phases"])
     missing = on_node("trace-start", "cli-nobody")
     assert (missing.returncode, missing.stdout) == (1, "")
-    assert missing.stderr.startswith("stoker: Function not found: arn:aws:lambda:")
+    assert missing.stderr.startswith("stoker: ResourceNotFoundException: Function not found: arn:aws:lambda:")
     on_node("rm", "cli-traced", "--yes")

@@ -31,6 +31,7 @@ class Delivering:
         except Exception as error:  # a client, a connection, a service that is starting: all of them may be well later
             return await self._failed(queued, error, is_refused=False)
         await self._commit(Change(ended_deliveries=(queued.id,)))
+        self._counts.delivered(_function_of(queued.item))
         return Handled()
 
     async def _failed(self, queued: Queued[Delivery], error: Exception, is_refused: bool) -> Handled:
@@ -40,7 +41,7 @@ class Delivering:
         due_s = due_after_failed_delivery(failures, is_refused, delivery.ended_s, self._clock.now_s())
         if due_s is None:
             log.warning("the outcome of %s does not reach %s: %s", delivery.request_id, delivery.destination, error)
-            self._counts.delivery_failed(delivery.function_arn.rpartition(":")[0])
+            self._counts.delivery_failed(_function_of(delivery))
             await self._commit(Change(ended_deliveries=(queued.id,)))
             return Handled()
         log.info("%s does not take the outcome of %s yet: %s", delivery.destination, delivery.request_id, error)
@@ -48,3 +49,8 @@ class Delivering:
             due_s = delivery.ended_s
         await self._commit(Change(postponed_deliveries=(Postponement(queued.id, due_s, refused, away),)))
         return Handled(is_refused=not is_refused, due_s=due_s)
+
+
+def _function_of(delivery: Delivery) -> str:
+    """The unqualified ARN."""
+    return delivery.function_arn.rpartition(":")[0]

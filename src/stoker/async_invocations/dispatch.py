@@ -124,6 +124,8 @@ class Dispatch:
         events = tuple(as_event(delivery) for delivery in deliveries if self._fits_function(event, delivery))
         others = tuple(delivery for delivery in deliveries if not is_for_function(delivery))
         await self._commit(Change(events=events, ended_events=(queued.id,), deliveries=others))
+        for _ in events:
+            self._counts.delivered(event.lane)
         return Handled()
 
     def _fits_function(self, event: Event, delivery: Delivery) -> bool:

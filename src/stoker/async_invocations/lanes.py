@@ -36,9 +36,9 @@ class Lanes(Generic[Item]):
         if name in self._lanes:
             self._lanes[name].forget_refusals()
 
-    def in_flight(self, name: str) -> int:
-        """How many items of the lane run now."""
-        return len(self._lanes[name].running) if name in self._lanes else 0
+    def in_flight(self, name: str) -> frozenset[int]:
+        """The ids of the lane's items that run now."""
+        return frozenset(self._lanes[name].running) if name in self._lanes else frozenset()
 
     async def stop(self, grace_s: float) -> None:
         """Start nothing more, and let what runs end within `grace_s`; the rest is left to the next node."""

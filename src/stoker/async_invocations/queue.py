@@ -9,7 +9,7 @@ from stoker.async_invocations.dispatch import Dispatch
 from stoker.async_invocations.lane import LaneRules
 from stoker.async_invocations.lanes import Lanes
 from stoker.async_invocations.records import Change, Delivery, Event, QueueStatus
-from stoker.async_invocations.store import delivery_queue, event_queue, read_depth, target_of, write_changes
+from stoker.async_invocations.store import delivery_queue, event_queue, read_waiting, target_of, write_changes
 from stoker.clock import Clock
 from stoker.config import Settings
 from stoker.database.engine import Database, Written
@@ -81,16 +81,18 @@ class AsyncInvocations:
         await asyncio.gather(self._events.stop(grace_s), self._deliveries.stop(grace_s))
 
     async def status(self, function: Function) -> QueueStatus:
-        """What waits and runs of one function, and what it has lost."""
-        depth = await read_depth(self._database, function.arn)
-        dropped, delivery_failures = self._counts.of(function.arn)
-        oldest_s = depth.oldest_accepted_s
+        """What waits and runs of one function, and what became of the rest."""
+        running = self._events.in_flight(function.arn)
+        waiting = await read_waiting(self._database, function.arn, running)
+        now_s = self._clock.now_s()
+        oldest_s, due_s = waiting.oldest_accepted_s, waiting.again_due_s
         return QueueStatus(
-            depth=depth.events,
-            oldest_age_s=0.0 if oldest_s is None else max(0.0, self._clock.now_s() - oldest_s),
-            in_flight=self._events.in_flight(function.arn),
-            dropped=dropped,
-            delivery_failures=delivery_failures,
+            waiting=waiting.events,
+            oldest_age_s=None if oldest_s is None else max(0.0, now_s - oldest_s),
+            again=waiting.again,
+            again_in_s=None if due_s is None else max(0.0, due_s - now_s),
+            in_flight=len(running),
+            told=self._counts.of(function.arn),
         )
 
     async def _commit(self, change: Change) -> None:

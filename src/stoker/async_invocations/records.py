@@ -112,19 +112,37 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Depth:
-    """How much of a function waits: events, and since when the first of them (epoch; None if there is none)."""
+class Waiting:
+    """What of a function waits: how many events, and since when the first (epoch; None if there is none).
+
+    `again` are those of them that were tried or refused before, and the first of these is due at `again_due_s` (epoch).
+    """
 
     events: int
     oldest_accepted_s: float | None
+    again: int
+    again_due_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became, since the node started, of the events of a function whose end somebody was to be told of, or nobody.
+
+    `dropped` are events that failed for good and had no one to be told.
+    """
+
+    dropped: int = 0
+    delivered: int = 0
+    delivery_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class QueueStatus:
-    """One function's queue: what waits, what runs, and what has been lost since the node started."""
+    """One function's queue: what waits, how many run, and what became of others. Times are None when nothing waits."""
 
-    depth: int
-    oldest_age_s: float
+    waiting: int
+    oldest_age_s: float | None
+    again: int
+    again_in_s: float | None
     in_flight: int
-    dropped: int
-    delivery_failures: int
+    told: Told

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, or_, select, update
 
 from stoker.arn import split_function_name
-from stoker.async_invocations.records import Change, Delivery, Depth, Event, Item, Postponement, Queued
+from stoker.async_invocations.records import Change, Delivery, Event, Item, Postponement, Queued, Waiting
 from stoker.async_invocations.tables import async_deliveries, async_events
 from stoker.database.engine import Database
 from stoker.functions.records import FunctionTarget
@@ -73,9 +73,9 @@ def delivery_queue(database: Database) -> StoredQueue[Delivery]:
     return StoredQueue(database, async_deliveries, _delivery)
 
 
-async def read_depth(database: Database, function_arn: str) -> Depth:
-    """How many events of the function wait, and since when."""
-    return await database.read(_event_depth, function_arn)
+async def read_waiting(database: Database, function_arn: str, skip: Collection[int]) -> Waiting:
+    """What of the function waits, but for the events whose ids are in `skip`."""
+    return await database.read(_waiting, function_arn, skip)
 
 
 async def write_changes(database: Database, changes: Sequence[Change]) -> Sequence[None]:
@@ -105,10 +105,17 @@ def _lanes(connection: Connection, table: Table) -> list[str]:
     return lanes
 
 
-def _event_depth(connection: Connection, lane: str) -> Depth:
+def _waiting(connection: Connection, lane: str, skip: Collection[int]) -> Waiting:
     columns = async_events.c
-    row = connection.execute(select(func.count(), func.min(columns.accepted_s)).where(columns.lane == lane)).one()
-    return Depth(row[0], row[1])
+    again = or_(columns.tries > 0, columns.refusals > 0)
+    statement = select(
+        func.count(),
+        func.min(columns.accepted_s),
+        func.count().filter(again),
+        func.min(columns.due_s).filter(again),
+    ).where(columns.lane == lane, columns.id.not_in(skip))
+    events, oldest_accepted_s, again_events, again_due_s = connection.execute(statement).one()
+    return Waiting(events, oldest_accepted_s, again_events, again_due_s)
 
 
 def _write(connection: Connection, changes: Sequence[Change]) -> None:

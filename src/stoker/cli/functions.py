@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from stoker.cli.event_sources import mappings_of, print_mappings
 from stoker.cli.options import Options, pass_options, shared_options
 from stoker.cli.output import note, print_json, print_members, print_table
 from stoker.cli.urls import url_if_any
@@ -49,10 +50,14 @@ def show(options: Options, name: str, qualifier: str | None) -> int:
     del function["ResponseMetadata"]
     if (url := url_if_any(client, name, qualifier)) is not None:
         function["FunctionUrl"] = url
+    mappings = mappings_of(client, f"{name}:{qualifier}" if qualifier else name)
     if options.wants_json:
-        print_json(function)
-    else:
-        print_members(dict(_flat(function)))
+        print_json(function | {"EventSourceMappings": mappings})
+        return 0
+    print_members(dict(_flat(function)))
+    if mappings:
+        click.echo()
+        print_mappings(mappings)
     return 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 import stoker
-from stoker.cli import deploy, functions, host, invoke, logs, node_commands, runtimes, trace_start
+from stoker.cli import deploy, events, functions, host, invoke, logs, node_commands, runtimes, trace_start
 from stoker.cli.failures import EXIT_INTERRUPTED, explain, report
 from stoker.cli.options import Options, shared_options
 
@@ -33,6 +33,7 @@ for command in (
     invoke.invoke,
     trace_start.trace_start,
     logs.logs,
+    events.events,
     functions.ls,
     functions.show,
     functions.rm,

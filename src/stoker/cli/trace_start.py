@@ -1,15 +1,14 @@
 """`stoker trace-start`: one cold start of a function, and where its time went."""
 
-import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import click
 
-from stoker.cli.failures import CommandError
 from stoker.cli.invoke import event_body
-from stoker.cli.options import Options, credentials, pass_options, region, shared_options
+from stoker.cli.node_routes import ask_node
+from stoker.cli.options import Options, pass_options, shared_options
 from stoker.cli.output import print_json, print_table, step
 
 ROUTE = "/_stoker/trace-start"
@@ -27,7 +26,7 @@ def trace_start(options: Options, name: str, payload: str | None, file: Path | N
     """Start a new environment of the function NAME for one call, and show what took how long."""
     query = {"FunctionName": name} | ({"Qualifier": qualifier} if qualifier else {})
     with step(f"starting an environment of {name}"):
-        answer = _post(options, f"{ROUTE}?{urlencode(query)}", event_body(payload, file))
+        answer = ask_node(options, "POST", f"{ROUTE}?{urlencode(query)}", event_body(payload, file))
     if options.wants_json:
         print_json(answer)
         return 0
@@ -49,23 +48,3 @@ def _bar(phase: dict[str, Any], total_ms: float) -> str:
     before: int = round(phase["began_ms"] / total_ms * BAR_WIDTH)
     long: int = max(1, round(phase["duration_ms"] / total_ms * BAR_WIDTH))
     return "·" * before + "█" * long
-
-
-def _post(options: Options, path: str, body: bytes) -> dict[str, Any]:
-    """A signed request to a route of the node's own. Raises CommandError."""
-    endpoint, settings = options.endpoint(), options.load_settings()
-    import urllib3
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-
-    request = AWSRequest("POST", endpoint + path, data=body, headers={"Content-Type": "application/json"})
-    SigV4Auth(Credentials(*credentials(settings)), "lambda", region(settings)).add_auth(request)
-    try:
-        answer = urllib3.request("POST", request.url, body=body, headers=dict(request.headers), retries=False)
-    except urllib3.exceptions.HTTPError as error:
-        raise CommandError(f"the node at {endpoint} does not answer: {error}") from None
-    document: dict[str, Any] = json.loads(answer.data)
-    if answer.status != 200:
-        raise CommandError(document.get("Message") or document.get("message") or f"the node answered {answer.status}")
-    return document
