@@ -1,5 +1,6 @@
 """The other services of AWS as pollers need them, and how their errors are told apart."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -40,6 +41,19 @@ class Services(Protocol):
 async def call_for(services: Services, service: str, arn: Arn, operation: str, **parameters: Any) -> Mapping[str, Any]:
     """An operation in the account and region of the source `arn`."""
     return await services.call(service, arn.account_id, arn.region, operation, **parameters)
+
+
+async def texts_of_secret(services: Services, arn: Arn, secret: str) -> Mapping[str, str]:
+    """The members of a secret that are texts; none of one that is no JSON object. `secret` is its name or ARN, and is
+    asked for in the account and region of `arn`. Raises as `Services` says."""
+    answer = await call_for(services, "secretsmanager", arn, "GetSecretValue", SecretId=secret)
+    try:
+        members: Any = json.loads(answer.get("SecretString") or "")
+    except ValueError:
+        return {}
+    if not isinstance(members, dict):
+        return {}
+    return {name: value for name, value in members.items() if isinstance(value, str)}
 
 
 def error_code(error: ClientError) -> str:

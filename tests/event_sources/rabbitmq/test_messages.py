@@ -113,7 +113,7 @@ def test_endpoints_of_the_setting() -> None:
     ],
 )
 def test_what_is_no_endpoint_or_no_broker_is_refused(arn: str, url: str) -> None:
-    with pytest.raises(SettingsError, match="setting 'brokers'"):
+    with pytest.raises(SettingsError, match="setting 'rabbitmq_brokers'"):
         declared_brokers({arn: url})
 
 

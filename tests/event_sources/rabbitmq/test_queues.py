@@ -255,7 +255,9 @@ def refusal(here: World, arn: str, **given: Any) -> str:
 
 
 def test_brokers_that_nobody_knows_and_those_of_activemq_are_refused(here: World, elsewhere: str) -> None:
-    assert refusal(here, UNKNOWN, **members("q")).startswith(f"Broker not found: {UNKNOWN} (setting brokers names none")
+    assert refusal(here, UNKNOWN, **members("q")).startswith(
+        f"Broker not found: {UNKNOWN} (setting rabbitmq_brokers names none"
+    )
     created = client_of("mq", elsewhere).create_broker(
         BrokerName="active",
         EngineType="ACTIVEMQ",

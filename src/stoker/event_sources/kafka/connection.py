@@ -3,10 +3,8 @@
 Source: librdkafka, "Configuration properties".
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -14,7 +12,7 @@ from stoker.arn import split_arn
 from stoker.event_sources.kafka.access import Access, access_of
 from stoker.event_sources.kafka.brokers import KafkaBrokers
 from stoker.event_sources.records import EventSourceMapping
-from stoker.event_sources.services import Services, SourceProblem, call_for, error_code
+from stoker.event_sources.services import Services, SourceProblem, error_code, texts_of_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +61,10 @@ class Connections:
         arn = split_arn(secret_arn)
         assert arn is not None  # it was checked when the mapping was created
         try:
-            answer = await call_for(self._services, "secretsmanager", arn, "GetSecretValue", SecretId=secret_arn)
+            secret = await texts_of_secret(self._services, arn, secret_arn)
         except ClientError as error:
             raise SourceProblem(f"The secret {secret_arn} cannot be read: {error_code(error)}") from None
-        secret = _parsed(answer.get("SecretString") or "")
         missing = [name for name in names if name not in secret]
         if missing:
             raise SourceProblem(f"The secret {secret_arn} is not a JSON object with the text {missing[0]}")
         return secret
-
-
-def _parsed(text: str) -> dict[str, str]:
-    """Its members that are texts; nothing of what is no object."""
-    try:
-        members: Any = json.loads(text)
-    except ValueError:
-        return {}
-    return (
-        {name: value for name, value in members.items() if isinstance(value, str)} if isinstance(members, dict) else {}
-    )

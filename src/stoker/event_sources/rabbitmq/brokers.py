@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stoker.arn import Arn
 from stoker.config import SettingsError
 from stoker.event_sources.rabbitmq.access import Access
 from stoker.event_sources.rabbitmq.client import BrokerError
-from stoker.event_sources.services import Services, call_for
+from stoker.event_sources.services import Services, call_for, texts_of_secret
 from stoker.neighbours.errors import NeighbourError
 
 _BROKER = re.compile(r"arn:aws[a-zA-Z-]*:mq:[a-z0-9-]+:\d{12}:broker:[^:]+:[^:]+")
@@ -79,7 +78,7 @@ class Brokers:
             )
         except (ClientError, BotoCoreError, NeighbourError) as error:
             raise BrokerError(
-                f"Broker not found: {arn} (setting brokers names none, and Amazon MQ: {error})"
+                f"Broker not found: {arn} (setting rabbitmq_brokers names none, and Amazon MQ: {error})"
             ) from error
         if str(described.get("EngineType", "")).upper() == "ACTIVEMQ":
             raise ActiveMqError(f"{arn} is a broker of Apache ActiveMQ")
@@ -88,22 +87,17 @@ class Brokers:
                 return _endpoint(url)
             except ValueError:
                 continue
-        raise BrokerError(f"Broker not found: Amazon MQ tells no AMQP endpoint of {arn} (see the setting brokers)")
+        raise BrokerError(
+            f"Broker not found: Amazon MQ tells no AMQP endpoint of {arn} (see the setting rabbitmq_brokers)"
+        )
 
     async def login(self, arn: Arn, access: Access) -> Login:
         """Raises BrokerError for a secret of another form, and what Secrets Manager answers instead."""
-        answer = await call_for(self._services, "secretsmanager", arn, "GetSecretValue", SecretId=access.secret)
-        try:
-            secret = msgspec.json.decode(answer.get("SecretString") or "", type=_Secret)
-        except msgspec.DecodeError:
+        secret = await texts_of_secret(self._services, arn, access.secret)
+        if not {"username", "password"} <= secret.keys():
             # Not what was found instead: it is a secret.
-            raise BrokerError(f"The secret {access.secret} is not an object with username and password") from None
-        return Login(secret.username, secret.password, access.virtual_host)
-
-
-class _Secret(msgspec.Struct):
-    username: str
-    password: str
+            raise BrokerError(f"The secret {access.secret} is not an object with username and password")
+        return Login(secret["username"], secret["password"], access.virtual_host)
 
 
 def declared_brokers(table: Mapping[str, str]) -> Mapping[str, Endpoint]:
@@ -112,14 +106,15 @@ def declared_brokers(table: Mapping[str, str]) -> Mapping[str, Endpoint]:
     for arn, url in table.items():
         if not _BROKER.fullmatch(arn):
             raise SettingsError(
-                f"setting 'brokers': {arn!r} is no broker; write arn:aws:mq:us-east-1:000000000000:broker:NAME:ID"
+                f"setting 'rabbitmq_brokers': {arn!r} is no broker; write "
+                "arn:aws:mq:us-east-1:000000000000:broker:NAME:ID"
             )
         try:
             declared[arn] = _endpoint(url)
         except ValueError:
             raise SettingsError(
-                f"setting 'brokers': {url!r} is no endpoint of RabbitMQ; write {_EXAMPLE}, with ?cafile=/path.pem for "
-                "an authority of your own; who logs in is said by the mapping's secret"
+                f"setting 'rabbitmq_brokers': {url!r} is no endpoint of RabbitMQ; write {_EXAMPLE}, with "
+                "?cafile=/path.pem for an authority of your own; who logs in is said by the mapping's secret"
             ) from None
     return declared
 
