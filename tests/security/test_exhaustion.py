@@ -14,6 +14,9 @@ from .conftest import Answer, Invoke, Neighbour
 Attack = Callable[..., Answer]
 pytestmark = pytest.mark.alone
 KILLED = "Runtime exited with error: signal: killed"
+# To touch a page for the first time costs some machines ten times what it costs others, and a small function gets a
+# fourteenth of a processor for it.
+ENOUGH_S = 110
 
 
 def test_a_fork_bomb_ends_with_its_timeout(attack: Attack) -> None:
@@ -29,14 +32,14 @@ def test_a_function_has_at_most_1024_processes(attack: Attack) -> None:
 
 
 def test_a_memory_hog_is_killed_as_on_aws(attack: Attack) -> None:
-    attack("exhaustion.memory", MemorySize=128).assert_platform_error("Runtime.ExitError", KILLED)
+    attack("exhaustion.memory", MemorySize=128, Timeout=ENOUGH_S).assert_platform_error("Runtime.ExitError", KILLED)
 
 
 def test_after_a_memory_hog_the_same_function_answers_again(
     hostile: Callable[..., str], invoke: Invoke, neighbour: Neighbour
 ) -> None:
-    name = hostile("exhaustion.memory", MemorySize=128)
-    for _ in range(3):
+    name = hostile("exhaustion.memory", MemorySize=128, Timeout=ENOUGH_S)
+    for _ in range(2):
         neighbour.answers_during(lambda: invoke(name)).assert_platform_error("Runtime.ExitError", KILLED)
 
 
@@ -47,13 +50,13 @@ def test_a_processor_hog_gets_no_more_than_its_memory_buys(attack: Attack) -> No
 
 
 def test_a_full_tmp_is_an_error_of_the_disk_and_not_of_memory(attack: Attack) -> None:
-    value = attack("exhaustion.fill_tmp", MemorySize=128, EphemeralStorage={"Size": 512}).value
+    value = attack("exhaustion.fill_tmp", MemorySize=256, Timeout=ENOUGH_S, EphemeralStorage={"Size": 512}).value
     assert value["error"] == "ENOSPC"
     assert 500 <= value["megabytes"] <= 512
 
 
 def test_a_larger_tmp_is_larger(attack: Attack) -> None:
-    value = attack("exhaustion.fill_tmp", MemorySize=512, EphemeralStorage={"Size": 700}).value
+    value = attack("exhaustion.fill_tmp", MemorySize=512, Timeout=ENOUGH_S, EphemeralStorage={"Size": 700}).value
     assert value["error"] == "ENOSPC"
     assert 688 <= value["megabytes"] <= 700
 

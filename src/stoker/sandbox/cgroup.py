@@ -73,6 +73,14 @@ class Cgroup:
         elif self._unified is not None and "cpu" in self._unified_controllers:
             self._files.write(self._unified / "cpu.max", f"{quota_us} {CPU_PERIOD_US}")
 
+    def lift_cpu(self) -> None:
+        """No bound. For what is to end: a thousand processes die in a second, and not in the minute that a small share
+        of a processor takes."""
+        if "cpu" in self._legacy:
+            self._files.write(self._legacy["cpu"] / "cpu.cfs_quota_us", "-1")
+        elif self._unified is not None and "cpu" in self._unified_controllers:
+            self._files.write(self._unified / "cpu.max", "max")
+
     def freeze(self) -> bool:
         """Whether there is something to freeze with."""
         return self._set_frozen(is_frozen=True)

@@ -170,6 +170,8 @@ class NamespaceSandbox:
 
     async def reset(self) -> None:
         self._reset_done = asyncio.get_running_loop().create_future()
+        with contextlib.suppress(OSError):
+            self.group.lift_cpu()
         self._order({"command": "reset"})
         await self._reset_done
 
@@ -213,6 +215,8 @@ class NamespaceSandbox:
         if self.snapshot is not None and self.snapshot.kill():
             return
         self._is_killed = True
+        with contextlib.suppress(OSError):
+            self.group.lift_cpu()
         self.group.kill()
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):

@@ -187,6 +187,7 @@ def _complete(
             return kept, -1
         step = "7. limits and identity"
         # All forks of a snapshot are its user's: its user namespace bounds nothing, or one could starve the others.
+        limits.go_first()
         limits.set_own(order["files_max"], limits.ENDLESS if order["is_snapshot"] else order["processes_max"])
         _become_nobody(order["outside_uid"], is_privileged, None if waiting is None else waiting.namespace)
         limits.set_processes_softly(order["processes_max"])

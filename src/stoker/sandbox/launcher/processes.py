@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import ahead, runtime, sysinfo
+from . import ahead, limits, runtime, sysinfo
 from .messages import close_all, receive, send
 
 
@@ -113,6 +113,7 @@ class Processes:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in self._keep:
             os.close(descriptor)
+        limits.go_with_the_others()
         if self._hold is not None and self._zygote is not None:
             self._hold(self._zygote)
         runtime.run(order, output, self._zygote, *self._channel)
