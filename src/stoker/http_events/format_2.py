@@ -3,11 +3,8 @@
 Function URLs have it, and HTTP APIs of API Gateway, which name a route, path parameters and stage variables beside.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -16,11 +13,12 @@ import msgspec
 from stoker.http_events.bodies import event_body
 from stoker.http_events.connection_headers import answer_headers, is_passed_to_function
 from stoker.http_events.records import CallContext, HttpAnswer, HttpCall, IamCaller, InvalidAnswerError
+from stoker.http_events.results import body_from_base64, decoded, scalar_text, status_of
+from stoker.http_events.times import clf_time
 
 JSON_TYPE = "application/json"
 _ENCODER = msgspec.json.Encoder()
 _DEFAULT = "$default"
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def event_of(call: HttpCall, context: CallContext) -> bytes:
@@ -64,10 +62,7 @@ def answer_of(result: bytes) -> HttpAnswer:
     """
     if not result:
         return _inferred(None)
-    try:
-        document = msgspec.json.decode(result)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidAnswerError("the result is not JSON") from None
+    document = decoded(result)
     if not (isinstance(document, dict) and "statusCode" in document):
         return _inferred(document)
     answer = metadata_of(document)
@@ -78,7 +73,7 @@ def answer_of(result: bytes) -> HttpAnswer:
 def metadata_of(document: Mapping[str, Any]) -> HttpAnswer:
     """Status, headers and cookies alone; without `statusCode` the status is 200. Raises InvalidAnswerError."""
     return HttpAnswer(
-        _status(document.get("statusCode", 200)),
+        status_of(document.get("statusCode", 200)),
         _answer_headers(document.get("headers")),
         _cookies(document.get("cookies")),
         b"",
@@ -125,7 +120,7 @@ def _request_context(call: HttpCall, context: CallContext, user_agent: str) -> d
         "requestId": context.request_id,
         "routeKey": _DEFAULT,
         "stage": _DEFAULT,
-        "time": _time(context.epoch_s),
+        "time": clf_time(context.epoch_s),
         "timeEpoch": int(context.epoch_s * 1000),
     }
 
@@ -142,12 +137,6 @@ def _iam(caller: IamCaller) -> dict[str, Any]:
     }
 
 
-def _time(epoch_s: float) -> str:
-    """`05/Aug/2022:08:14:39 +0000`; not by strftime, whose months depend on the locale."""
-    moment = datetime.fromtimestamp(epoch_s, UTC)
-    return f"{moment.day:02}/{_MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
-
-
 def _inferred(document: Any) -> HttpAnswer:
     """A value that says nothing of HTTP: JSON, written anew without spaces; a string without its quotes."""
     return HttpAnswer(200, {"content-type": JSON_TYPE}, (), _text(document))
@@ -158,32 +147,15 @@ def _text(value: Any) -> bytes:
     return text.encode(errors="replace")
 
 
-def _status(given: Any) -> int:
-    if isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) == 3:
-        given = int(given)
-    # An informational status is no answer: another would have to follow it.
-    if not isinstance(given, int) or isinstance(given, bool) or not 200 <= given <= 599:
-        raise InvalidAnswerError("statusCode is not a status")
-    return given
-
-
 def _answer_headers(given: Any) -> dict[str, str]:
     if given is None:
         return {}
     if not isinstance(given, dict):
         raise InvalidAnswerError("headers is not an object")
     try:
-        return answer_headers((name, _header_value(value)) for name, value in given.items() if value is not None)
+        return answer_headers((name, scalar_text(value)) for name, value in given.items() if value is not None)
     except ValueError as error:
         raise InvalidAnswerError(str(error)) from None
-
-
-def _header_value(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    raise InvalidAnswerError("a header is not text")
 
 
 def _cookies(given: Any) -> tuple[str, ...]:
@@ -199,9 +171,4 @@ def _body(document: Mapping[str, Any]) -> bytes:
     body = document.get("body")
     if body is None:
         return b""
-    if document.get("isBase64Encoded") is not True:
-        return _text(body)
-    try:
-        return base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError, TypeError):
-        raise InvalidAnswerError("body is not base64") from None
+    return body_from_base64(body) if document.get("isBase64Encoded") is True else _text(body)

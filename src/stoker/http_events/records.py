@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 
 class HttpCall(NamedTuple):
-    """A request, received whole. Header names are lower case; `headers` has them in their order, each as it was sent.
+    """A request, received whole. `headers` has them in their order, each as it was sent, names in lower case; format
+    1.0 passes names on in whatever case they are given.
 
     `raw_path` and `raw_query` are still percent-encoded; `source_ip` is the client's, `port` the one it reached.
     """
