@@ -50,11 +50,17 @@ def event_of(
     call: HttpCall, context: CallContext, route: ProxyRoute, kind: ApiKind, binary_media_types: Sequence[str] = ()
 ) -> bytes:
     """The event, as JSON. `context.account_id` is the API's owner; `binary_media_types` are REST APIs' alone."""
+    event = metadata_event(call, context, route, kind)
+    event["body"], event["isBase64Encoded"] = _event_body(call, kind, binary_media_types)
+    return _ENCODER.encode(event)
+
+
+def metadata_event(call: HttpCall, context: CallContext, route: ProxyRoute, kind: ApiKind) -> dict[str, Any]:
+    """The event without a body, as authorizers get it."""
     headers = _event_headers(call, context, kind)
     query = query_values(call.raw_query)
-    body, is_base64 = _event_body(call, kind, binary_media_types)
     event: dict[str, Any] = {"version": "1.0"} if kind == "HTTP" else {}
-    event |= {
+    return event | {
         "resource": route.resource_path,
         "path": route.path,
         "httpMethod": call.method,
@@ -65,10 +71,7 @@ def event_of(
         "pathParameters": route.path_parameters or None,
         "stageVariables": route.stage_variables or None,
         "requestContext": _request_context(call, context, route),
-        "body": body,
-        "isBase64Encoded": is_base64,
     }
-    return _ENCODER.encode(event)
 
 
 def query_values(raw_query: str) -> dict[str, list[str]]:

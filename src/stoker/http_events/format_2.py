@@ -12,7 +12,14 @@ import msgspec
 
 from stoker.http_events.bodies import event_body
 from stoker.http_events.connection_headers import answer_headers, is_passed_to_function
-from stoker.http_events.records import CallContext, HttpAnswer, HttpCall, IamCaller, InvalidAnswerError
+from stoker.http_events.records import (
+    CallContext,
+    HttpAnswer,
+    HttpCall,
+    IamCaller,
+    InvalidAnswerError,
+    RouteContext,
+)
 from stoker.http_events.results import body_from_base64, decoded, scalar_text, status_of
 from stoker.http_events.times import clf_time
 
@@ -21,12 +28,24 @@ _ENCODER = msgspec.json.Encoder()
 _DEFAULT = "$default"
 
 
-def event_of(call: HttpCall, context: CallContext) -> bytes:
-    """The event, as JSON with its keys in AWS's order."""
+def event_of(call: HttpCall, context: CallContext, route: RouteContext | None = None) -> bytes:
+    """The event, as JSON with its keys in AWS's order. Without a route it is that of a function URL."""
+    event = metadata_event(call, context, route)
+    is_base64 = False
+    if call.body:
+        headers = event["headers"]
+        content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
+        event["body"], is_base64 = event_body(call.body, content_type, encoding)
+    event["isBase64Encoded"] = is_base64
+    return _ENCODER.encode(event)
+
+
+def metadata_event(call: HttpCall, context: CallContext, route: RouteContext | None = None) -> dict[str, Any]:
+    """The event without a body, as authorizers get it."""
     headers, cookies = _event_headers(call, context)
     event: dict[str, Any] = {
         "version": "2.0",
-        "routeKey": _DEFAULT,
+        "routeKey": _DEFAULT if route is None else route.key,
         "rawPath": call.raw_path,
         "rawQueryString": call.raw_query,
     }
@@ -35,13 +54,14 @@ def event_of(call: HttpCall, context: CallContext) -> bytes:
     event["headers"] = headers
     if parameters := query_parameters(call.raw_query):
         event["queryStringParameters"] = parameters
-    event["requestContext"] = _request_context(call, context, headers.get("user-agent", ""))
-    is_base64 = False
-    if call.body:
-        content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
-        event["body"], is_base64 = event_body(call.body, content_type, encoding)
-    event["isBase64Encoded"] = is_base64
-    return _ENCODER.encode(event)
+    event["requestContext"] = _request_context(call, context, route, headers.get("user-agent", ""))
+    if route is not None:
+        headers.setdefault("content-length", "0")
+        if route.path_parameters:
+            event["pathParameters"] = route.path_parameters
+        if route.stage_variables:
+            event["stageVariables"] = route.stage_variables
+    return event
 
 
 def query_parameters(raw_query: str) -> dict[str, str]:
@@ -102,11 +122,15 @@ def _event_headers(call: HttpCall, context: CallContext) -> tuple[dict[str, str]
     return headers, cookies
 
 
-def _request_context(call: HttpCall, context: CallContext, user_agent: str) -> dict[str, Any]:
+def _request_context(
+    call: HttpCall, context: CallContext, route: RouteContext | None, user_agent: str
+) -> dict[str, Any]:
     shown: dict[str, Any] = {"accountId": context.account_id, "apiId": context.api_id}
     if context.caller is not None:
         shown["authentication"] = None
-        shown["authorizer"] = {"iam": _iam(context.caller)}
+        shown["authorizer"] = {"iam": iam_authorizer(context.caller)}
+    elif route is not None and route.authorizer is not None:
+        shown["authorizer"] = route.authorizer
     return shown | {
         "domainName": context.domain_name,
         "domainPrefix": context.domain_name.partition(".")[0],
@@ -118,14 +142,15 @@ def _request_context(call: HttpCall, context: CallContext, user_agent: str) -> d
             "userAgent": user_agent,
         },
         "requestId": context.request_id,
-        "routeKey": _DEFAULT,
-        "stage": _DEFAULT,
+        "routeKey": _DEFAULT if route is None else route.key,
+        "stage": _DEFAULT if route is None else route.stage,
         "time": clf_time(context.epoch_s),
         "timeEpoch": int(context.epoch_s * 1000),
     }
 
 
-def _iam(caller: IamCaller) -> dict[str, Any]:
+def iam_authorizer(caller: IamCaller) -> dict[str, Any]:
+    """Who signed, as functions are told."""
     return {
         "accessKey": caller.access_key_id,
         "accountId": caller.account_id,

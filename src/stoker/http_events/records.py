@@ -1,7 +1,7 @@
 """What every format of HTTP events starts from and ends in."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class HttpCall(NamedTuple):
@@ -39,6 +39,17 @@ class CallContext(NamedTuple):
     trace: str
     epoch_s: float
     caller: IamCaller | None = None
+
+
+class RouteContext(NamedTuple):
+    """Where in an HTTP API a call goes. `authorizer` is what found out who calls (`jwt`, `lambda` or `iam`), with what
+    it says of them; None when nobody was asked."""
+
+    key: str
+    stage: str
+    path_parameters: Mapping[str, str]
+    stage_variables: Mapping[str, str]
+    authorizer: Mapping[str, Any] | None = None
 
 
 class HttpAnswer(NamedTuple):
