@@ -59,7 +59,7 @@ def test_a_policy_allows_what_it_says(statements: Any, expected: bool) -> None:
     ],
 )
 def test_what_is_no_policy_is_an_error(policy: Any) -> None:
-    with pytest.raises(ValueError, match="a "):
+    with pytest.raises(ValueError, match=r"polic|statement|Condition|network"):
         allows(policy, ARN, FACTS)
 
 
