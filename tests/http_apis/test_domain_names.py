@@ -1,9 +1,12 @@
 """Amazon API Gateway Developer Guide, "Custom domain names for HTTP APIs"."""
 
+import urllib.request
 import uuid
+from collections.abc import Callable
 
 import pytest
 
+from tests.conftest import Node, NodeProcess
 from tests.http_apis.conftest import Apis
 from tests.http_apis.test_control_plane import refusal
 
@@ -70,9 +73,20 @@ def test_names_and_mappings_are_shown_changed_and_deleted(apis: Apis, domain: st
 
 def test_what_cannot_be_is_refused(apis: Apis, domain: str) -> None:
     client, api = apis.client, apis.new()
-    assert refusal(client.create_domain_name, DomainName="no name")[0] == 400
+    for name in ("no name", "127.0.0.1", "localhost", "a", "x.execute-api.us-east-1.localhost"):
+        assert refusal(client.create_domain_name, DomainName=name)[0] == 400
     mutual = {"TruststoreUri": "s3://a/b"}
     assert "Stoker" in refusal(client.create_domain_name, DomainName="a.example", MutualTlsAuthentication=mutual)[2]
     mapping = {"DomainName": domain, "ApiId": api.id}
     assert refusal(client.create_api_mapping, **mapping, Stage="none")[0] == 404
     assert refusal(client.create_api_mapping, **mapping, Stage="$default", ApiMappingKey="/a")[0] == 400
+
+
+def test_the_nodes_own_names_lead_nowhere_else(start_node: Callable[..., tuple[NodeProcess, Node]]) -> None:
+    _, node = start_node(STOKER_ALLOWED_HOSTS="node.example.com")
+    client = node.client("apigatewayv2")
+    assert refusal(client.create_domain_name, DomainName="Node.example.com")[0] == 400
+    client.create_domain_name(DomainName="*.example.com")
+    request = urllib.request.Request(f"{node.endpoint}/_stoker/health", headers={"Host": "node.example.com"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 200

@@ -10,6 +10,7 @@ from stoker.assembly.rest_of_aws import RestOfAws
 from stoker.assembly.stores import Stores
 from stoker.clock import Clock
 from stoker.config import Settings
+from stoker.front_door.domains import LOCAL_DOMAIN
 from stoker.front_door.rest_services import RestService
 from stoker.gateways.access_logs import AccessLogs
 from stoker.gateways.addresses import ApiAddresses
@@ -80,10 +81,12 @@ async def open_gateways(
     gateway_functions = GatewayFunctions(
         invocations.invoker, Authorisation(functions.registry), invocations.tracing, background
     )
-    domain_names = DomainNames(DomainNameStore(stores.database), background)
+    domains = settings.function_url_domains.split()
+    own_names = {LOCAL_DOMAIN, settings.host, *settings.allowed_hosts.split(), *domains}
+    domain_names = DomainNames(DomainNameStore(stores.database), background, own_names)
     await domain_names.load()
     return Gateways(
-        ApiAddresses(settings.function_url_domains.split()),
+        ApiAddresses(domains),
         domain_names,
         gateway_functions,
         AuthorizerFunctions(gateway_functions),
