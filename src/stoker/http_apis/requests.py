@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from stoker.front_door.request import HttpRequest
 from stoker.gateways.addresses import Addressed, local_domain_name
@@ -34,15 +34,16 @@ class Arrival(NamedTuple):
 
     @property
     def raw_path(self) -> str:
-        """As functions are told: with a named stage, and without what a domain name's mapping took away."""
+        """As functions are told: decoded, although AWS calls it raw; with a named stage, and without what a domain
+        name's mapping took away."""
         if self.addressed.stage is None:
-            return self.addressed.raw_path
-        return self.path if self.plan.name == "$default" else f"/{self.plan.name}{self.path}"
+            return unquote(self.addressed.raw_path)
+        return unquote(self.path if self.plan.name == "$default" else f"/{self.plan.name}{self.path}")
 
     @property
     def sent_path(self) -> str:
-        """As the client sent it."""
-        return self.addressed.raw_path if self.addressed.stage is None else self.request.raw_path
+        """As the client sent it, decoded."""
+        return unquote(self.addressed.raw_path if self.addressed.stage is None else self.request.raw_path)
 
     @property
     def raw_query(self) -> str:
@@ -80,8 +81,9 @@ class ApiRequest(NamedTuple):
 
     @property
     def route_arn(self) -> str:
-        """As authorizers and their policies name what is asked for."""
-        return f"{self.plan.key.execution_arn}/{self.plan.name}/{self.request.method}{self.arrival.path}"
+        """As authorizers and their policies name what is asked for: decoded, as routes are matched, so that no other
+        spelling of a path passes a policy by."""
+        return f"{self.plan.key.execution_arn}/{self.plan.name}/{self.request.method}{unquote(self.arrival.path)}"
 
     @property
     def source_arn(self) -> str:
