@@ -83,6 +83,21 @@ _MISSING_OF_SCHEDULES: Mapping[str, str] = {
     "TagResource": "the default group has no tags",
     "UntagResource": "as TagResource",
 }
+# And of load balancers.
+_MISSING_OF_BALANCERS: Mapping[str, str] = {
+    "CreateLoadBalancer": "`Type` `application` and `IpAddressType` `ipv4`; subnets and security groups are kept and "
+    "told: who may connect is the host's business",
+    "CreateTargetGroup": "`TargetType` `lambda`",
+    "CreateListener": "`Protocol` `HTTP`; no authentication, no stickiness",
+    "ModifyListener": "as CreateListener",
+    "CreateRule": "no `RegexValues`, no `Transforms`; actions as CreateListener",
+    "ModifyRule": "as CreateRule",
+    "ModifyLoadBalancerAttributes": "`deletion_protection.enabled`, `idle_timeout.timeout_seconds` and "
+    "`routing.http.xff_header_processing.mode`; the others are listed and keep their defaults",
+    "ModifyTargetGroupAttributes": "`lambda.multi_value_headers.enabled`, the only one of functions that is listed",
+    "ModifyListenerAttributes": "`routing.http.response.server.enabled`, the only one that is listed",
+    "DescribeTargetHealth": "`Include` is refused",
+}
 
 
 class Node:
@@ -132,6 +147,8 @@ def tables(node: Node) -> str:
             *_sqs_operations(node, _model("sqs")),
             "",
             *_scheduler_operations(node, _model("scheduler")),
+            "",
+            *_balancer_operations(node, _model("elbv2")),
             "",
             *_other_services(),
             "",
@@ -279,6 +296,24 @@ def _scheduler_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]
         missing = _MISSING_OF_SCHEDULES.get(name, "")
         state = ("partial" if missing else "done") if node.has(method, path, "scheduler", {}) else "absent"
         yield f"| {name} | {state} | {missing} |"
+
+
+def _balancer_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    version = model["metadata"]["apiVersion"]
+    states = {
+        name: node.has("GET", f"/?Action={name}&Version={version}", "elasticloadbalancing", {})
+        for name in sorted(model["operations"])
+    }
+    yield f"## The Elastic Load Balancing API: {len(states)} operations"
+    yield ""
+    yield f"API version {version}: Application Load Balancers with functions behind them"
+    yield "([load_balancers.md](load_balancers.md) says what of each is refused). Classic Load Balancers are refused."
+    yield ""
+    yield "| Operation | State | What is missing |"
+    yield "|---|---|---|"
+    for name, has in states.items():
+        missing = _MISSING_OF_BALANCERS.get(name, "")
+        yield f"| {name} | {('partial' if missing else 'done') if has else 'absent'} | {missing} |"
 
 
 def _other_services() -> Iterator[str]:

@@ -21,7 +21,7 @@ LAYERS = (
     {"app"},
     {"assembly"},
     {"node", "start", "code_sweep"},
-    {"event_sources", "async_invocations", "schedules", "function_urls"},
+    {"event_sources", "async_invocations", "schedules", "function_urls", "load_balancers"},
     {"invocations"},
     {"environments", "layers", "code_signing"},
     {"invocation"},

@@ -14,6 +14,7 @@ from stoker.assembly.environments import start_environments
 from stoker.assembly.function_urls import function_urls
 from stoker.assembly.functions import Declared, load_functions
 from stoker.assembly.invocations import join_invocations
+from stoker.assembly.load_balancers import LoadBalancers, open_load_balancers
 from stoker.assembly.operations import lambda_operations, logs_service
 from stoker.assembly.queues import Queues, open_queues
 from stoker.assembly.rest_of_aws import open_rest_of_aws
@@ -28,6 +29,7 @@ from stoker.config import Settings, SettingsError
 from stoker.database.errors import DatabaseError, DataDirectoryError
 from stoker.database.lock import DataDirectoryLock
 from stoker.front_door.json_services import JsonService
+from stoker.front_door.query_services import QueryService
 from stoker.front_door.rest_services import RestService
 from stoker.front_door.server import FrontDoor
 from stoker.invocations.traced_start import TracedStarts
@@ -99,6 +101,7 @@ async def serve(settings: Settings) -> None:
         )
         invocations = await join_invocations(settings, stores, functions, environments, aws, clock, background)
         schedules = open_schedules(stores, aws, invocations, clock, background)
+        load_balancers = await open_load_balancers(settings, stores, functions, invocations, aws, clock, background)
         code_download = CodeDownload(stores.code, settings.data / "code-links.key", clock)
         traced = TracedStarts(invocations.invoker, environments.concurrency, environments.pool, invocations.tracing)
         shown_events = ShownEvents(invocations.events, functions.registry)
@@ -113,7 +116,7 @@ async def serve(settings: Settings) -> None:
             aws.forwarder,
             environments.doors,
             _rest_services(traces, schedules, clock),
-            [] if queues is None else [queues.query_service],
+            _query_services(queues, load_balancers),
             role_sessions,
             function_urls(settings, functions, invocations, clock),
         )
@@ -121,6 +124,8 @@ async def serve(settings: Settings) -> None:
         await invocations.events.start()
         await invocations.pollers.start()
         schedules.start()
+        if load_balancers is not None:
+            await load_balancers.start()
         settle_heap()
         node.announce(listener)
         parts.callback(node.withdraw)
@@ -135,6 +140,7 @@ async def serve(settings: Settings) -> None:
             invocations.events.stop(grace_s),
             invocations.pollers.stop(grace_s),
             schedules.stop(),
+            *([] if load_balancers is None else [load_balancers.ports.stop(grace_s)]),
         )
         invocations.invoker.stop()
     log.info("stopped")
@@ -144,6 +150,12 @@ def _json_services(logs: JsonService, queues: Queues | None) -> dict[str, JsonSe
     """What speaks JSON, by how requests name it."""
     services = {"Logs_20140328": logs}
     return services if queues is None else services | {"AmazonSQS": queues.json_service}
+
+
+def _query_services(queues: Queues | None, load_balancers: LoadBalancers | None) -> list[QueryService]:
+    """What takes forms: the node's own queues and load balancers, unless they are elsewhere."""
+    services = [] if queues is None else [queues.query_service]
+    return services if load_balancers is None else [*services, load_balancers.service]
 
 
 def _rest_services(traces: Traces, schedules: Schedules, clock: Clock) -> list[RestService]:

@@ -5,7 +5,6 @@ bounded in size and time, bodies are left unread when nobody wants them, and wha
 """
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import AsyncIterator
@@ -14,12 +13,10 @@ from typing import Any
 import httptools
 
 from stoker.alarm import Alarm
-from stoker.errors import ServiceException
-from stoker.front_door.application import Application
 from stoker.front_door.connections import Connections
+from stoker.front_door.endpoints import Answering
 from stoker.front_door.request import ClientGoneError, IncomingBody, RequestHead, new_request_id
-from stoker.front_door.response import LAST_CHUNK, chunk, response_head
-from stoker.front_door.wire import rest_error
+from stoker.front_door.response import LAST_CHUNK, ResponseHead, chunk, response_head
 from stoker.lambda_model.call import Caller
 from stoker.lambda_model.encoding import BrokenAnswerError, WireAnswer
 from stoker.limits import HEADERS_BYTES_MAX
@@ -56,9 +53,7 @@ class _Turn:
 class HttpConnection(asyncio.Protocol):
     """One connection. `sandbox_caller` is who is at its other end, if it comes from inside a sandbox."""
 
-    def __init__(
-        self, application: Application, connections: Connections, sandbox_caller: Caller | None = None
-    ) -> None:
+    def __init__(self, application: Answering, connections: Connections, sandbox_caller: Caller | None = None) -> None:
         self._application = application
         self._connections = connections
         self._sandbox_caller = sandbox_caller
@@ -227,8 +222,7 @@ class HttpConnection(asyncio.Protocol):
             if turn.has_begun or self._writable is not None:
                 self._transport.abort()
             else:
-                stopped = rest_error(ServiceException("The node was stopped before the call ended."), request_id)
-                await self._send(turn, stopped, request_id)
+                await self._send(turn, self._application.stopped(request_id), request_id)
         except Exception:
             log.exception("the answer to request %s could not be sent", request_id)
             self._transport.close()
@@ -242,7 +236,7 @@ class HttpConnection(asyncio.Protocol):
             # Refused without its body, the client will never send it, and what it sends next would be taken for that:
             # RFC 9110, 10.1.1, lets us close the connection instead.
             turn.is_last = True
-        head = response_head(answer, request_id, is_last=turn.is_last, may_chunk=turn.may_chunk)
+        head = self._head(answer, request_id, is_last=turn.is_last, may_chunk=turn.may_chunk)
         if self._writable is not None:
             await self._writable
         turn.has_begun = True
@@ -254,6 +248,10 @@ class HttpConnection(asyncio.Protocol):
             self._write(head.data + body)
         elif not self._is_closing():
             self._transport.writelines((head.data, body))
+
+    def _head(self, answer: WireAnswer, request_id: str, *, is_last: bool, may_chunk: bool) -> ResponseHead:
+        shown = request_id if self._application.shows_request_ids else None
+        return response_head(answer, shown, is_last=is_last, may_chunk=may_chunk)
 
     async def _send_pieces(
         self, pieces: AsyncIterator[bytes], length_bytes: int | None, is_chunked: bool, request_id: str
@@ -322,9 +320,10 @@ class HttpConnection(asyncio.Protocol):
         if not self._abandon_request():
             self._transport.close()
             return
-        body = json.dumps({"message": message}).encode()
-        answer = WireAnswer(status, {"content-type": "application/json"}, body)
-        self._transport.write(response_head(answer, new_request_id(), is_last=True, may_chunk=False).data + body)
+        answer = self._application.refusal(status, message)
+        assert isinstance(answer.body, bytes)
+        head = self._head(answer, new_request_id(), is_last=True, may_chunk=False)
+        self._transport.write(head.data + answer.body)
         self._transport.write_eof()
         self._loop.call_later(LINGER_S, self._transport.close)
 

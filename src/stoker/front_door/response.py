@@ -23,12 +23,13 @@ class ResponseHead(NamedTuple):
     is_chunked: bool
 
 
-def response_head(answer: WireAnswer, request_id: str, *, is_last: bool, may_chunk: bool) -> ResponseHead:
-    """`is_last`: the connection is closed after it. `may_chunk`: the client understands chunks.
+def response_head(answer: WireAnswer, request_id: str | None, *, is_last: bool, may_chunk: bool) -> ResponseHead:
+    """`request_id` is shown, unless it is None. `is_last`: the connection is closed after it. `may_chunk`: the client
+    understands chunks.
 
     Raises ValueError for a header that cannot be one.
     """
-    text = status_line(answer.status) + _date_line(int(time()))
+    text = status_line(answer.status, answer.reason) + _date_line(int(time()))
     length_bytes = len(answer.body) if isinstance(answer.body, bytes) else None
     for name, value in answer.headers.items():
         name = _header_name(name)
@@ -38,7 +39,7 @@ def response_head(answer: WireAnswer, request_id: str, *, is_last: bool, may_chu
             text += f"{name}: {value if value.isprintable() else _on_one_line(value)}\r\n"
     for cookie in answer.cookies:
         text += f"set-cookie: {cookie if cookie.isprintable() else _on_one_line(cookie)}\r\n"
-    if "x-amzn-requestid" not in answer.headers:  # a neighbour's answer may have one of its own
+    if request_id is not None and "x-amzn-requestid" not in answer.headers:  # a neighbour's answer has its own
         text += f"x-amzn-requestid: {request_id}\r\n"
     is_chunked = False
     if answer.status in _WITHOUT_BODY:
@@ -53,7 +54,9 @@ def response_head(answer: WireAnswer, request_id: str, *, is_last: bool, may_chu
     return ResponseHead(f"{text}\r\n".encode("latin-1", "replace"), length_bytes, is_chunked)
 
 
-def status_line(status: int) -> str:
+def status_line(status: int, reason: str = "") -> str:
+    if reason:
+        return f"HTTP/1.1 {status} {_on_one_line(reason)}\r\n"
     return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
 
 

@@ -23,12 +23,16 @@ _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=Fa
 
 
 class WireAnswer(NamedTuple):
-    """An answer as bytes; a body that is an iterator is sent as it comes, in chunks. Each cookie is a header."""
+    """An answer as bytes; a body that is an iterator is sent as it comes, in chunks. Each cookie is a header.
+
+    `reason` is what the status line says, if it is not HTTP's own words.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes | AsyncIterator[bytes]
     cookies: Sequence[str] = ()
+    reason: str = ""
 
 
 class BrokenAnswerError(Exception):
