@@ -79,6 +79,8 @@ class HttpConnection(asyncio.Protocol):
         self._is_gone = False
         self._is_finishing = False
         self._is_unread = False
+        # What came after a request for a WebSocket: its frames, if the request is followed.
+        self._frames: bytearray | None = None
         # Set while the client does not read its answers.
         self._writable: asyncio.Future[None] | None = None
 
@@ -108,11 +110,18 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
+        if self._frames is not None:
+            self._frames += data
+            return
         if self._is_in_head:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
+            if any(name == b"upgrade" and value.lower() == b"websocket" for name, value in self._headers):
+                # Whether WebSocket is spoken, the answer says; what comes before that stays where it is.
+                self._frames = bytearray(data[upgrade.args[0] :])
+                self._pause_reading()
             # No other protocol is spoken here: the request was answered as if it had not asked, the rest is not HTTP.
             return
         except httptools.HttpParserError:
@@ -246,6 +255,11 @@ class HttpConnection(asyncio.Protocol):
             # Refused without its body, the client will never send it, and what it sends next would be taken for that:
             # RFC 9110, 10.1.1, lets us close the connection instead.
             turn.is_last = True
+        if answer.upgrade is not None:
+            self._switch(turn, answer, request_id)
+            return
+        if self._frames is not None and not self._waiting:
+            turn.is_last = True  # what comes next on this connection is not HTTP
         head = self._head(answer, request_id, is_last=turn.is_last, may_chunk=turn.may_chunk)
         if self._writable is not None:
             await self._writable
@@ -258,6 +272,32 @@ class HttpConnection(asyncio.Protocol):
             self._write(head.data + body)
         elif not self._is_closing():
             self._transport.writelines((head.data, body))
+
+    def _switch(self, turn: _Turn, answer: WireAnswer, request_id: str) -> None:
+        """Say so, and leave the connection to another protocol; one whose client has gone is told that at once."""
+        assert answer.upgrade is not None
+        protocol: Any = answer.upgrade(self._connections)
+        turn.has_begun = True
+        if self._is_closing():
+            protocol.connection_lost(None)
+            return
+        self._transport.write(self._head(answer, request_id, is_last=False, may_chunk=False).data)
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        arrived, self._frames = self._frames, None
+        if arrived:
+            protocol.data_received(bytes(arrived))
+        self._resume_reading()
+        if self._is_finishing:
+            protocol.finish()
+        self._leave()
+
+    def _leave(self) -> None:
+        """This is no connection any more."""
+        self._is_gone = True
+        self._parser = None
+        self._alarm.close()
+        self._connections.closed(self)
 
     def _head(self, answer: WireAnswer, request_id: str, *, is_last: bool, may_chunk: bool) -> ResponseHead:
         shown = request_id if self._application.shows_request_ids else None

@@ -11,7 +11,7 @@ from stoker.lambda_model.encoding import WireAnswer
 
 LAST_CHUNK = b"0\r\n\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-_WITHOUT_BODY = frozenset({204, 304})
+_WITHOUT_BODY = frozenset({101, 204, 304})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
