@@ -8,7 +8,8 @@ from stoker.front_door.endpoints import Received
 from stoker.front_door.identity import CredentialScope
 from stoker.http_apis.authorization import Authorization
 from stoker.http_apis.function_calls import FunctionCalls
-from stoker.http_apis.requests import ApiRequest
+from stoker.http_apis.mapping import mapped_answer
+from stoker.http_apis.requests import ApiRequest, response_values
 from stoker.http_events.records import HttpAnswer
 from stoker.lambda_model.encoding import WireAnswer
 
@@ -39,7 +40,7 @@ class Answers:
             asked.trail.integration_status = answer.status
         finally:
             asked.trail.integration_ms = int((self._now_s() - begun_s) * 1000)
-        return _wire(answer)
+        return _wire(mapped_answer(answer, integration.response_parameters, response_values(asked, answer)))
 
 
 def _wire(answer: HttpAnswer) -> WireAnswer:
