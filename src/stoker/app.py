@@ -22,6 +22,7 @@ from stoker.assembly.rest_of_aws import open_rest_of_aws
 from stoker.assembly.schedules import Schedules, open_schedules
 from stoker.assembly.stores import open_stores
 from stoker.assembly.tracing import Traces, start_traces
+from stoker.assembly.websocket_apis import open_websocket_apis
 from stoker.async_invocations.shown_events import ShownEvents
 from stoker.clock import Clock, SystemClock
 from stoker.code.download import CodeDownload
@@ -106,6 +107,7 @@ async def serve(settings: Settings) -> None:
         load_balancers = await open_load_balancers(settings, stores, functions, invocations, aws, clock, background)
         gateways = await open_gateways(settings, stores, functions, invocations, clock, background)
         http_apis = await open_http_apis(settings, stores, aws, gateways, clock, background, parts)
+        websocket_apis = open_websocket_apis(http_apis, gateways, clock)
         code_download = CodeDownload(stores.code, settings.data / "code-links.key", clock)
         traced = TracedStarts(invocations.invoker, environments.concurrency, environments.pool, invocations.tracing)
         shown_events = ShownEvents(invocations.events, functions.registry)
@@ -124,7 +126,8 @@ async def serve(settings: Settings) -> None:
             role_sessions,
             [
                 function_urls(settings, functions, invocations, clock),
-                ApiSites(gateways.addresses, [http_apis.sites], gateways.domain_names.lead),
+                ApiSites(gateways.addresses, [http_apis.sites, websocket_apis], gateways.domain_names.lead),
+                websocket_apis.management,
             ],
         )
         await front_door.start()

@@ -170,8 +170,8 @@ def test_a_body_of_a_megabyte_is_taken_and_no_more(balancer: Balancer) -> None:
 
 
 def test_websockets_are_refused(balancer: Balancer) -> None:
-    with pytest.raises(InvalidStatus) as raised:
-        connect(f"ws://127.0.0.1:{balancer.port}/", open_timeout=30)
+    with pytest.raises(InvalidStatus) as raised, connect(f"ws://127.0.0.1:{balancer.port}/", open_timeout=30):
+        pass
     assert raised.value.response.status_code == 400
 
 

@@ -27,6 +27,7 @@ from stoker.http_apis.function_calls import FunctionCalls
 from stoker.http_apis.issuers import Issuers
 from stoker.http_apis.parts_api import AUTHORIZERS, INTEGRATIONS, ROUTES, PartsApi
 from stoker.http_apis.registry import ApiRegistry
+from stoker.http_apis.route_responses_api import RouteResponsesApi
 from stoker.http_apis.sites import HttpApis
 from stoker.http_apis.stages_api import StagesApi
 from stoker.http_apis.store import ApiStore
@@ -118,6 +119,7 @@ def _operations(registry: ApiRegistry, gateways: Gateways, clock: Clock) -> dict
     rooms: tuple[_Room, ...] = (
         ApisApi(registry, gateways.addresses, gateways.domain_names, clock),
         *(PartsApi(registry, rules, clock) for rules in (ROUTES, INTEGRATIONS, AUTHORIZERS)),
+        RouteResponsesApi(registry, clock),
         StagesApi(registry, gateways.domain_names, clock),
         DomainNamesApi(gateways.domain_names, registry, clock),
         TagsApi(registry, gateways.domain_names),

@@ -12,13 +12,13 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Message, Ping, 
 from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 from stoker.alarm import Alarm
+from stoker.errors import GatewayRefusal
 from stoker.front_door.connections import Connections
 from stoker.front_door.request import HttpRequest
 from stoker.lambda_model.encoding import WireAnswer
 
 VERSION = "13"
-# How long a client that does not read is waited for, and how long one that is told goodbye may take to say it, too.
-SEND_WAIT_S = 10.0
+# How long a client that is told goodbye may take to say it, too.
 LINGER_S = 1.0
 _KEY_LENGTH = 24  # of sixteen bytes in base64
 
@@ -26,12 +26,14 @@ NORMAL, GOING_AWAY, UNSUPPORTED_DATA, NO_STATUS, ABNORMAL, TOO_BIG = 1000, 1001,
 
 
 class SocketLimits(NamedTuple):
-    """Of a client's messages and frames, and of a connection: without any frame, and in all."""
+    """Of a client's messages and frames, and of a connection: without any frame, and in all. `send_wait_s` is how long
+    a client that does not read is waited for."""
 
     message_bytes_max: int
     frame_bytes_max: int
     idle_s: float
     age_s: float
+    send_wait_s: float = 10.0
 
 
 class SocketOwner(Protocol):
@@ -58,18 +60,15 @@ class SocketFullError(Exception):
     """The client does not read what it was sent before."""
 
 
-def is_handshake(request: HttpRequest) -> bool:
-    """Whether a request asks for a WebSocket, well or badly."""
-    return request.headers.get("upgrade", "").lower() == "websocket" and "upgrade" in _tokens(request, "connection")
-
-
-def handshake_lack(request: HttpRequest) -> WireAnswer | None:
-    """What is answered to a request that asks badly, or for another version (RFC 6455, 4.2.1 and 4.4)."""
-    if request.headers.get("sec-websocket-version") != VERSION:
-        return WireAnswer(426, {"upgrade": "websocket", "sec-websocket-version": VERSION}, b"")
-    if request.method != "GET" or len(request.headers.get("sec-websocket-key", "")) != _KEY_LENGTH:
-        return WireAnswer(400, {}, b"")
-    return None
+def check_handshake(request: HttpRequest) -> None:
+    """Raise GatewayRefusal for what is no request for a WebSocket, asks for another version, or asks badly (RFC 6455,
+    4.2.1 and 4.4)."""
+    headers = request.headers
+    is_asked = headers.get("upgrade", "").lower() == "websocket" and "upgrade" in _tokens(headers.get("connection", ""))
+    if not is_asked or headers.get("sec-websocket-version") != VERSION:
+        raise GatewayRefusal(426, "Upgrade Required", {"upgrade": "websocket", "sec-websocket-version": VERSION})
+    if request.method != "GET" or len(headers.get("sec-websocket-key", "")) != _KEY_LENGTH:
+        raise GatewayRefusal(400, "Bad Request")
 
 
 def switch(request: HttpRequest, headers: Mapping[str, str], make: Callable[[Connections], "WebSocket"]) -> WireAnswer:
@@ -79,8 +78,8 @@ def switch(request: HttpRequest, headers: Mapping[str, str], make: Callable[[Con
     return WireAnswer(101, {**headers, **own}, b"", upgrade=make)
 
 
-def _tokens(request: HttpRequest, name: str) -> set[str]:
-    return {token.strip().lower() for token in request.headers.get(name, "").split(",")}
+def _tokens(value: str) -> set[str]:
+    return {token.strip().lower() for token in value.split(",")}
 
 
 class WebSocket(asyncio.Protocol):
@@ -196,7 +195,7 @@ class WebSocket(asyncio.Protocol):
     async def send(self, data: bytes) -> None:
         """One message: text if it is UTF-8, else binary. Raises SocketClosedError and SocketFullError."""
         try:
-            async with asyncio.timeout(SEND_WAIT_S), self._turn:
+            async with asyncio.timeout(self._limits.send_wait_s), self._turn:
                 while self._writable is not None:
                     await self._writable
         except TimeoutError:

@@ -47,6 +47,7 @@ _TITLES = {
     503: "Service Temporarily Unavailable",
     504: "Gateway Time-out",
 }
+_SOCKET_TEXTS = {400: "Bad Request", 403: "Forbidden"}
 _OF_S3 = {"UnrecognizedClientException": "InvalidAccessKeyId", "ExpiredTokenException": "ExpiredToken"}
 
 
@@ -123,6 +124,14 @@ def gateway_error(error: LambdaError, _request_id: str) -> WireAnswer:
     else:
         status, message, headers = 500, "Internal Server Error", {}
     return WireAnswer(status, {"content-type": "application/json", **headers}, _json({"message": message}))
+
+
+def socket_error(error: LambdaError, request_id: str, connection_id: str) -> WireAnswer:
+    """The form of WebSocket APIs, for who is not let in: with the ids that events have (reference: invocation, 6)."""
+    answer = gateway_error(error, request_id)
+    message = str(error.message) if isinstance(error, GatewayRefusal) else _SOCKET_TEXTS.get(answer.status)
+    document = {"message": message or "Internal server error", "connectionId": connection_id, "requestId": request_id}
+    return answer._replace(body=_json(document))
 
 
 def json_error(error: LambdaError, _request_id: str, version: str = "1.1") -> WireAnswer:
