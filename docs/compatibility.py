@@ -98,6 +98,30 @@ _MISSING_OF_BALANCERS: Mapping[str, str] = {
     "ModifyListenerAttributes": "`routing.http.response.server.enabled`, the only one that is listed",
     "DescribeTargetHealth": "`Include` is refused",
 }
+# And of HTTP and WebSocket APIs.
+_DOMAIN_NAMES = "no TLS: certificates are kept and not used; mutual TLS and routing rules are refused"
+_INTEGRATIONS = (
+    "VPC links, `TlsConfig` and other services of AWS (`IntegrationSubtype`) are refused; WebSocket APIs have "
+    "`AWS_PROXY` alone"
+)
+_MISSING_OF_APIS: Mapping[str, str] = {
+    "CreateApi": "`dualstack` is refused",
+    "UpdateApi": "as CreateApi",
+    "ImportApi": "`split` as base path is refused; YAML needs the extra `apis`",
+    "ReimportApi": "as ImportApi",
+    "CreateAuthorizer": "JWT needs the extra `apis`",
+    "CreateDomainName": _DOMAIN_NAMES,
+    "UpdateDomainName": _DOMAIN_NAMES,
+    "CreateIntegration": _INTEGRATIONS,
+    "UpdateIntegration": _INTEGRATIONS,
+    "CreateRoute": "of WebSocket APIs API keys, models and request parameters are refused",
+    "UpdateRoute": "as CreateRoute",
+    "CreateRouteResponse": "models and parameters are refused",
+    "UpdateRouteResponse": "as CreateRouteResponse",
+    "CreateStage": "execution logs and client certificates are refused; `DetailedMetricsEnabled` is kept without "
+    "effect",
+    "UpdateStage": "as CreateStage",
+}
 
 
 class Node:
@@ -149,6 +173,10 @@ def tables(node: Node) -> str:
             *_scheduler_operations(node, _model("scheduler")),
             "",
             *_balancer_operations(node, _model("elbv2")),
+            "",
+            *_http_api_operations(node, _model("apigatewayv2")),
+            "",
+            *_management_operations(node, _model("apigatewaymanagementapi")),
             "",
             *_other_services(),
             "",
@@ -307,13 +335,44 @@ def _balancer_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
     yield f"## The Elastic Load Balancing API: {len(states)} operations"
     yield ""
     yield f"API version {version}: Application Load Balancers with functions behind them"
-    yield "([load_balancers.md](load_balancers.md) says what of each is refused). Classic Load Balancers are refused."
+    yield "([load-balancers.md](load-balancers.md) says what of each is refused). Classic Load Balancers are refused."
     yield ""
     yield "| Operation | State | What is missing |"
     yield "|---|---|---|"
     for name, has in states.items():
         missing = _MISSING_OF_BALANCERS.get(name, "")
         yield f"| {name} | {('partial' if missing else 'done') if has else 'absent'} | {missing} |"
+
+
+def _http_api_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    rows, absent = [], []
+    for name, operation in sorted(model["operations"].items()):
+        method, path = operation["http"]["method"], re.sub("[{}]", "", operation["http"]["requestUri"])
+        if not node.has(method, path, "apigateway", {}):
+            absent.append(name)
+            continue
+        missing = _MISSING_OF_APIS.get(name, "")
+        rows.append(f"| {name} | {'partial' if missing else 'done'} | {missing} |")
+    yield f"## API Gateway's version 2 API: {len(rows)} of {len(model['operations'])} operations"
+    yield ""
+    yield "For [HTTP APIs](http-apis.md) and [WebSocket APIs](websocket-apis.md)."
+    yield ""
+    yield "| Operation | State | What is missing |"
+    yield "|---|---|---|"
+    yield from rows
+    yield ""
+    yield f"Absent: {', '.join(absent)}."
+
+
+def _management_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    states = {
+        name: node.has(operation["http"]["method"], "/@connections/1", "execute-api", {})
+        for name, operation in sorted(model["operations"].items())
+    }
+    yield "## The management API of WebSocket APIs"
+    yield ""
+    done = [name for name, has in states.items() if has]
+    yield f"{len(done)} of {len(states)} operations: {', '.join(done)} ([WebSocket APIs](websocket-apis.md))."
 
 
 def _other_services() -> Iterator[str]:

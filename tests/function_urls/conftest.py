@@ -32,6 +32,9 @@ ECHO = {
     "    return {'statusCode': 200, 'body': json.dumps(event)}\n"
 }
 
+INSTALL_LIMIT_S = 100
+Packaged = Callable[..., dict[str, str | bytes]]
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import Deploy, Node, deployer
+from tests.function_urls.conftest import packaged
+
+__all__ = ["packaged"]
 
 ACCOUNT = "000000000000"
 # Answers with its event, or with what a request's `x-answer` header says.

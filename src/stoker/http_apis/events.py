@@ -24,6 +24,11 @@ def integration_event(asked: ApiRequest, authorised: Authorised, integration: In
     return format_1.event_of(call, context, route, "HTTP")
 
 
+def mapped_request(asked: ApiRequest, integration: Integration) -> HttpCall:
+    """The request as the integration's parameters make it, for another server."""
+    return mapped_call(_call_2(asked), integration.request_parameters, mapping_values(asked))
+
+
 def authorizer_event(
     asked: ApiRequest, identities: tuple[str, ...], payload_format: PayloadFormat, trace: str
 ) -> bytes:

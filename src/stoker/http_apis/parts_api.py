@@ -72,10 +72,8 @@ class PartsApi:
 
         def create(api: Api) -> Api:
             nonlocal made
-            made = new_id(PART_ID_LENGTH, api.all(rules.kind))
-            document = {**rules.fresh(api, members), **members, rules.id_member: made}
-            rules.check(api, document, None)
-            return deployed(api.with_part(rules.kind, made, document), self._clock.now_s())
+            api, made = with_new_part(api, rules, members)
+            return deployed(api, self._clock.now_s())
 
         api = await self._registry.change(key_of(call), create)
         return ApiAnswer(shown(api.all(rules.kind)[made]))
@@ -116,6 +114,14 @@ class PartsApi:
         if part is None:
             raise no_part(self._rules.kind)
         return part
+
+
+def with_new_part(api: Api, rules: PartRules, members: Document) -> tuple[Api, str]:
+    """With one part more, and its id. Raises BadRequestException and ConflictException."""
+    part_id = new_id(PART_ID_LENGTH, api.all(rules.kind))
+    document = {**rules.fresh(api, members), **members, rules.id_member: part_id}
+    rules.check(api, document, None)
+    return api.with_part(rules.kind, part_id, document), part_id
 
 
 def _fresh_route(_: Api, members: Document) -> Document:

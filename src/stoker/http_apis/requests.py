@@ -42,8 +42,7 @@ class Arrival(NamedTuple):
     @property
     def sent_path(self) -> str:
         """As the client sent it."""
-        base_path = self.addressed.base_path
-        return f"/{base_path}{self.addressed.raw_path}" if base_path else self.addressed.raw_path
+        return self.addressed.raw_path if self.addressed.stage is None else self.request.raw_path
 
     @property
     def raw_query(self) -> str:

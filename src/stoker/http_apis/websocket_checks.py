@@ -13,7 +13,6 @@ from stoker.http_apis.selection import CONNECT_ROUTE, DISCONNECT_ROUTE, BadExpre
 _ROUTE_MEMBERS = ("ModelSelectionExpression", "RequestModels", "RequestParameters")
 _INTEGRATION_MEMBERS = ("RequestParameters", "RequestTemplates", "ResponseParameters", "TemplateSelectionExpression")
 _AUTHORIZER_MEMBERS = ("AuthorizerPayloadFormatVersion", "AuthorizerResultTtlInSeconds", "EnableSimpleResponses")
-_SETTINGS = ("DataTraceEnabled", "DetailedMetricsEnabled")
 _IDENTITY = re.compile(
     r"route\.request\.(?:header|querystring)\.[^\s.]+|context\.[A-Za-z0-9_.]+|stageVariables\.[A-Za-z0-9_]+"
 )
@@ -88,6 +87,5 @@ def check_websocket_settings(document: Document) -> None:
     for settings in of_routes:
         if settings.get("LoggingLevel") not in (None, "OFF"):
             raise refused("execution logs of WebSocket APIs (LoggingLevel)")
-        for name in _SETTINGS:
-            if settings.get(name):
-                raise refused(f"{name} of WebSocket APIs")
+        if settings.get("DataTraceEnabled"):
+            raise refused("execution logs of WebSocket APIs (DataTraceEnabled)")

@@ -10,7 +10,7 @@ from typing import Any
 from stoker.errors import LambdaError, ValidationException
 from stoker.lambda_model.service import OperationModel
 
-_DOCUMENTED = "See docs/load_balancers.md."
+_DOCUMENTED = "See docs/load-balancers.md."
 
 
 class BalancerError(LambdaError):
