@@ -13,6 +13,7 @@ import uvloop
 from stoker.assembly.environments import start_environments
 from stoker.assembly.function_urls import function_urls
 from stoker.assembly.functions import Declared, load_functions
+from stoker.assembly.http_apis import HttpApiRooms, open_gateways, open_http_apis
 from stoker.assembly.invocations import join_invocations
 from stoker.assembly.operations import lambda_operations, logs_service
 from stoker.assembly.queues import Queues, open_queues
@@ -30,6 +31,7 @@ from stoker.database.lock import DataDirectoryLock
 from stoker.front_door.json_services import JsonService
 from stoker.front_door.rest_services import RestService
 from stoker.front_door.server import FrontDoor
+from stoker.gateways.sites import ApiSites
 from stoker.invocations.traced_start import TracedStarts
 from stoker.neighbours.choices import read_choices
 from stoker.node import Node
@@ -99,6 +101,8 @@ async def serve(settings: Settings) -> None:
         )
         invocations = await join_invocations(settings, stores, functions, environments, aws, clock, background)
         schedules = open_schedules(stores, aws, invocations, clock, background)
+        gateways = await open_gateways(settings, stores, functions, invocations, clock, background)
+        http_apis = await open_http_apis(settings, stores, aws, gateways, clock, background, parts)
         code_download = CodeDownload(stores.code, settings.data / "code-links.key", clock)
         traced = TracedStarts(invocations.invoker, environments.concurrency, environments.pool, invocations.tracing)
         shown_events = ShownEvents(invocations.events, functions.registry)
@@ -112,10 +116,13 @@ async def serve(settings: Settings) -> None:
             clock,
             aws.forwarder,
             environments.doors,
-            _rest_services(traces, schedules, clock),
+            _rest_services(traces, schedules, http_apis, clock),
             [] if queues is None else [queues.query_service],
             role_sessions,
-            function_urls(settings, functions, invocations, clock),
+            [
+                function_urls(settings, functions, invocations, clock),
+                ApiSites(gateways.addresses, [http_apis.sites], gateways.domain_names.lead),
+            ],
         )
         await front_door.start()
         await invocations.events.start()
@@ -146,9 +153,9 @@ def _json_services(logs: JsonService, queues: Queues | None) -> dict[str, JsonSe
     return services if queues is None else services | {"AmazonSQS": queues.json_service}
 
 
-def _rest_services(traces: Traces, schedules: Schedules, clock: Clock) -> list[RestService]:
-    """The node's own X-Ray and EventBridge Scheduler, unless they are elsewhere."""
-    services = [] if schedules.service is None else [schedules.service]
+def _rest_services(traces: Traces, schedules: Schedules, http_apis: HttpApiRooms, clock: Clock) -> list[RestService]:
+    """The node's own X-Ray, EventBridge Scheduler and API Gateway, unless they are elsewhere."""
+    services = [service for service in (schedules.service, http_apis.service) if service is not None]
     if traces.kept is not None:
         services.append(RestService("xray", TracesApi(traces.collector, traces.kept, clock).operations()))
     return services

@@ -168,6 +168,17 @@ class BadGatewayException(LambdaError):
         super().__init__("Internal Server Error")
 
 
+class GatewayRefusal(LambdaError):
+    """What an API's own gateway answers its clients, with a status of its choice."""
+
+    message_member = "message"
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, has_type=False)
+        self.answer_status = status
+        self.headers: Mapping[str, str] = headers or {}
+
+
 class CodeStorageExceededException(LambdaError):
     status = 400
     message_member = "message"

@@ -6,7 +6,7 @@ cancelled on AWS either (reference: invocation, 1).
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from stoker.clock import Clock
@@ -49,16 +49,16 @@ class Application:
         rest_services: Collection[RestService] = (),
         query_services: Collection[QueryService] = (),
         role_sessions: RoleSessions | None = None,
-        function_urls: Sites | None = None,
+        sites: Sequence[Sites] = (),
     ) -> None:
         self._identification = Identification(settings, clock, role_sessions)
         self._lambda = LambdaEndpoint(operations, settings.limits)
         self._json = {endpoint.target_prefix: endpoint for endpoint in map(JsonEndpoint, json_services.values())}
-        self._rest = {endpoint.signing_name: endpoint for endpoint in map(RestEndpoint, rest_services)}
+        self._rest = [RestEndpoint(service) for service in rest_services]
         self._query = {endpoint.signing_name: endpoint for endpoint in map(QueryEndpoint, query_services)}
         self._raw = RawEndpoint(raw_routes)
         self._neighbours = neighbours
-        self._function_urls = function_urls
+        self._sites = sites
 
     async def answer(self, head: RequestHead, body: IncomingBody, request_id: str) -> WireAnswer:
         """The answer to one request, or its refusal. Raises ClientGoneError only."""
@@ -98,13 +98,13 @@ class Application:
         return await asked.answer(Received(request, body, caller, request_id, client=incoming))
 
     def _endpoint(self, request: HttpRequest, credentials: CredentialScope | None) -> Endpoint:
-        """Who answers: function URLs, by path for our own, by target for JSON services, by what it is signed for, else
-        Lambda.
+        """Who answers: sites (function URLs, APIs), by path for our own, by target for JSON services, by what it is
+        signed for, else Lambda.
 
         The same service may be asked in JSON and, by older clients, in forms.
         """
-        if self._function_urls is not None:
-            site = self._function_urls.find(request, credentials)
+        for sites in self._sites:
+            site = sites.find(request, credentials)
             if site is not None:
                 return site
         if request.raw_path.startswith(PREFIX):
@@ -116,8 +116,9 @@ class Application:
         is_guess = credentials is None and self._neighbours is None
         if prefix is None and (service in (None, "lambda") or is_guess):
             return self._lambda
-        if prefix is None and service in self._rest:
-            return self._rest[service]
+        for rest in self._rest if prefix is None else ():
+            if rest.is_for(service, request.raw_path):
+                return rest
         if prefix is None and service in self._query:
             return self._query[service]
         style = style_of(request, service)

@@ -73,6 +73,7 @@ class HttpConnection(asyncio.Protocol):
         # The request that is arriving, the one that is being answered, and those that wait for their turn.
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._header_names: list[bytes] = []
         self._expects_continue = False
         self._head_bytes = 0
         self._is_in_head = True
@@ -138,6 +139,7 @@ class HttpConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url = b""
         self._headers = []
+        self._header_names = []
         self._expects_continue = False
         if not self._is_in_head:
             self._is_in_head = True
@@ -150,6 +152,7 @@ class HttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._is_in_head:  # a trailer: nothing that we read may be in one
             return
+        self._header_names.append(name)
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self._expects_continue = True
@@ -163,7 +166,14 @@ class HttpConnection(asyncio.Protocol):
         path, query = _path_and_query(self._url)
         method = self._parser.get_method().decode("ascii")
         head = RequestHead(
-            method, path.decode("ascii"), query, self._headers, self._address, self._sandbox_caller, self._source_ip
+            method,
+            path.decode("ascii"),
+            query,
+            self._headers,
+            self._address,
+            self._sandbox_caller,
+            self._source_ip,
+            self._header_names,
         )
         is_old = self._parser.get_http_version() == "1.0"
         is_last = is_old or not self._parser.should_keep_alive()

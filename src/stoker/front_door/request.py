@@ -5,7 +5,7 @@ Named tuples where one is made for every request: a frozen dataclass takes three
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,7 +48,8 @@ class RequestHead(NamedTuple):
     """As it was received: `headers` in their order, names in lower case. The path is still percent-encoded.
 
     `address` is where it was received, `source_ip` where it came from. `sandbox_caller` is who runs in the sandbox on
-    whose own socket the request came, None for any other.
+    whose own socket the request came, None for any other. `header_names` are the names of `headers` as they were sent,
+    which events of REST APIs show.
     """
 
     method: str
@@ -58,6 +59,7 @@ class RequestHead(NamedTuple):
     address: str
     sandbox_caller: Caller | None = None
     source_ip: str = ""
+    header_names: Sequence[bytes] = ()
 
 
 class HttpRequest(NamedTuple):

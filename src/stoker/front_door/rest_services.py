@@ -19,12 +19,14 @@ from stoker.limits import CONTROL_REQUEST_BYTES_MAX
 class RestService:
     """A service by botocore's name for it, and the operations that exist here.
 
-    `validation_code` is what the service calls a broken constraint.
+    `validation_code` is what the service calls a broken constraint. `path_prefix` tells services apart that sign alike:
+    both APIs of API Gateway do.
     """
 
     name: str
     operations: Mapping[str, Operation] = field(default_factory=dict)
     validation_code: str = "InvalidRequestException"
+    path_prefix: str = "/"
 
 
 class RestEndpoint:
@@ -39,9 +41,9 @@ class RestEndpoint:
         if unknown:
             raise ValueError(f"not operations of {service.name}: {', '.join(sorted(unknown))}")
 
-    @property
-    def signing_name(self) -> str:
-        return self._model.name
+    def is_for(self, signing_name: str | None, raw_path: str) -> bool:
+        """Whether a request with that path, signed for `signing_name`, is for this service."""
+        return signing_name == self._model.name and raw_path.startswith(self._service.path_prefix)
 
     def ask(self, request: HttpRequest) -> Asked:
         """Raises UnknownOperationException and NotImplementedByStokerException."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from stoker.clock import Clock, SystemClock
 from stoker.config import Settings
@@ -38,10 +38,11 @@ class FrontDoor:
         rest_services: Collection[RestService] = (),
         query_services: Collection[QueryService] = (),
         role_sessions: RoleSessions | None = None,
-        function_urls: Sites | None = None,
+        sites: Sequence[Sites] = (),
     ) -> None:
         """`listener` is bound and belongs to the front door from here on: `stop` closes it. `neighbours` answer for
-        other services, `sandbox_doors` open with the front door, `role_sessions` know functions' credentials.
+        other services, `sandbox_doors` open with the front door, `role_sessions` know functions' credentials. `sites`
+        are asked before all others, in this order.
 
         Raises ValueError for operations that the service models do not know.
         """
@@ -55,7 +56,7 @@ class FrontDoor:
             rest_services,
             query_services,
             role_sessions,
-            function_urls,
+            sites,
         )
         self._listener = listener
         self._sandbox_doors = sandbox_doors

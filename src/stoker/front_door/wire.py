@@ -12,9 +12,13 @@ from xml.sax.saxutils import escape
 from stoker.errors import (
     AccessDeniedException,
     BadGatewayException,
+    GatewayRefusal,
     LambdaError,
     MissingAuthenticationTokenException,
+    RequestTimeoutException,
+    RequestTooLargeException,
     ResourceNotFoundException,
+    SerializationException,
     ServiceException,
 )
 from stoker.front_door.request import ClientGoneError
@@ -67,6 +71,22 @@ def url_error(error: LambdaError, request_id: str) -> WireAnswer:
     if isinstance(error, MissingAuthenticationTokenException | ResourceNotFoundException):
         error = AccessDeniedException(URL_FORBIDDEN)
     return rest_error(error, request_id)
+
+
+def gateway_error(error: LambdaError, _request_id: str) -> WireAnswer:
+    """The form of HTTP APIs: a short message, and for what went wrong behind it no other than that it did
+    (reference: invocation, 6)."""
+    if isinstance(error, GatewayRefusal):
+        status, message, headers = error.answer_status, str(error.message), error.headers
+    elif isinstance(error, AccessDeniedException | MissingAuthenticationTokenException):
+        status, message, headers = 403, "Forbidden", {}
+    elif isinstance(error, RequestTooLargeException):
+        status, message, headers = error.status, "Request Entity Too Large", {}
+    elif isinstance(error, RequestTimeoutException | SerializationException):
+        status, message, headers = error.status, "Bad Request" if error.status == 400 else "Request Timeout", {}
+    else:
+        status, message, headers = 500, "Internal Server Error", {}
+    return WireAnswer(status, {"content-type": "application/json", **headers}, _json({"message": message}))
 
 
 def json_error(error: LambdaError, _request_id: str, version: str = "1.1") -> WireAnswer:

@@ -12,12 +12,12 @@ from stoker.functions.records import FunctionTarget
 from stoker.functions.urls.records import FunctionUrl
 from stoker.http_events.format_2 import answer_of, event_of
 from stoker.http_events.prelude import PRELUDE_TYPE, read_prelude
-from stoker.http_events.records import CallContext, HttpAnswer, HttpCall, IamCaller, InvalidAnswerError
+from stoker.http_events.records import CallContext, HttpAnswer, HttpCall, InvalidAnswerError
 from stoker.invocation import Invocation
 from stoker.invocations.invoke import Invoker
+from stoker.invocations.signer import signer
 from stoker.invocations.streaming import ResponseStreams, StreamedInvocation
 from stoker.invocations.trace import Tracing, answer_header
-from stoker.lambda_model.call import Caller
 from stoker.lambda_model.encoding import BrokenAnswerError, WireAnswer
 
 STREAM_TYPE = "application/octet-stream"
@@ -149,19 +149,11 @@ def _wire(answer: HttpAnswer) -> WireAnswer:
     return WireAnswer(answer.status, answer.headers, body, answer.cookies)
 
 
-def _signer(caller: Caller, access_key_id: str) -> IamCaller:
-    """A function is its role; anybody else is the account's root, since there are no users to tell apart."""
-    account_id, session = caller.account_id, caller.session
-    if session is not None:
-        return IamCaller(access_key_id, account_id, session.arn, session.user_id)
-    return IamCaller(access_key_id, account_id, f"arn:aws:iam::{account_id}:root", account_id)
-
-
 def _context(call: UrlCall, trace: str, now_s: float) -> CallContext:
     caller, account_id = None, "anonymous"
     if call.credentials is not None:
         account_id = call.received.caller.account_id
-        caller = _signer(call.received.caller, call.credentials.access_key_id)
+        caller = signer(call.received.caller, call.credentials.access_key_id)
     return CallContext(
         account_id=account_id,
         api_id=call.url.url_id,

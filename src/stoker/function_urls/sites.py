@@ -9,11 +9,11 @@ from stoker.front_door.identity import CredentialScope
 from stoker.front_door.request import BodyLimit, HttpRequest
 from stoker.front_door.wire import URL_FORBIDDEN, url_error
 from stoker.function_urls.calls import UrlCall, UrlCalls
-from stoker.function_urls.cors import CORS_HEADERS, answer_headers, is_preflight, preflight_headers
 from stoker.functions.records import Function, FunctionKey, FunctionTarget
 from stoker.functions.registry import FunctionRegistry
 from stoker.functions.urls.addresses import Addressed, UrlAddresses, local_domain_name
 from stoker.functions.urls.records import FunctionUrl
+from stoker.http_events.cors import CORS_HEADERS, answer_headers, is_preflight, preflight_headers
 from stoker.invocations.authorisation import Authorisation
 from stoker.lambda_model.encoding import WireAnswer
 

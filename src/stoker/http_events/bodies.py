@@ -1,6 +1,7 @@
 """Which bodies are text in an event, and which are base64 (reference: invocation, 5.1)."""
 
 import base64
+from collections.abc import Collection
 
 _TEXT_TYPES = frozenset(
     {
@@ -31,3 +32,14 @@ def is_text(content_type: str) -> bool:
     """Whether bodies of that type are text."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind.startswith("text/") or kind in _TEXT_TYPES or kind.endswith(("+json", "+xml"))
+
+
+def is_one_of(media_types: Collection[str], header: str) -> bool:
+    """Whether the first type that a `Content-Type` or `Accept` header names is among an API's binaryMediaTypes.
+
+    Those may be `*/*` or `image/*`, too (API Gateway Developer Guide, "Binary media types for REST APIs").
+    """
+    kind = header.partition(",")[0].partition(";")[0].strip().lower()
+    if "*/*" in media_types:
+        return True
+    return bool(kind) and any(kind == known or f"{kind.partition('/')[0]}/*" == known for known in media_types)

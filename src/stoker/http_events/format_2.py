@@ -3,11 +3,8 @@
 Function URLs have it, and HTTP APIs of API Gateway, which name a route, path parameters and stage variables beside.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -15,20 +12,40 @@ import msgspec
 
 from stoker.http_events.bodies import event_body
 from stoker.http_events.connection_headers import answer_headers, is_passed_to_function
-from stoker.http_events.records import CallContext, HttpAnswer, HttpCall, IamCaller, InvalidAnswerError
+from stoker.http_events.records import (
+    CallContext,
+    HttpAnswer,
+    HttpCall,
+    IamCaller,
+    InvalidAnswerError,
+    RouteContext,
+)
+from stoker.http_events.results import body_from_base64, decoded, scalar_text, status_of
+from stoker.http_events.times import clf_time
 
 JSON_TYPE = "application/json"
 _ENCODER = msgspec.json.Encoder()
 _DEFAULT = "$default"
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def event_of(call: HttpCall, context: CallContext) -> bytes:
-    """The event, as JSON with its keys in AWS's order."""
+def event_of(call: HttpCall, context: CallContext, route: RouteContext | None = None) -> bytes:
+    """The event, as JSON with its keys in AWS's order. Without a route it is that of a function URL."""
+    event = metadata_event(call, context, route)
+    is_base64 = False
+    if call.body:
+        headers = event["headers"]
+        content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
+        event["body"], is_base64 = event_body(call.body, content_type, encoding)
+    event["isBase64Encoded"] = is_base64
+    return _ENCODER.encode(event)
+
+
+def metadata_event(call: HttpCall, context: CallContext, route: RouteContext | None = None) -> dict[str, Any]:
+    """The event without a body, as authorizers get it."""
     headers, cookies = _event_headers(call, context)
     event: dict[str, Any] = {
         "version": "2.0",
-        "routeKey": _DEFAULT,
+        "routeKey": _DEFAULT if route is None else route.key,
         "rawPath": call.raw_path,
         "rawQueryString": call.raw_query,
     }
@@ -37,13 +54,14 @@ def event_of(call: HttpCall, context: CallContext) -> bytes:
     event["headers"] = headers
     if parameters := query_parameters(call.raw_query):
         event["queryStringParameters"] = parameters
-    event["requestContext"] = _request_context(call, context, headers.get("user-agent", ""))
-    is_base64 = False
-    if call.body:
-        content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
-        event["body"], is_base64 = event_body(call.body, content_type, encoding)
-    event["isBase64Encoded"] = is_base64
-    return _ENCODER.encode(event)
+    event["requestContext"] = _request_context(call, context, route, headers.get("user-agent", ""))
+    if route is not None:
+        headers.setdefault("content-length", "0")
+        if route.path_parameters:
+            event["pathParameters"] = route.path_parameters
+        if route.stage_variables:
+            event["stageVariables"] = route.stage_variables
+    return event
 
 
 def query_parameters(raw_query: str) -> dict[str, str]:
@@ -57,28 +75,26 @@ def query_parameters(raw_query: str) -> dict[str, str]:
     return parameters
 
 
-def answer_of(result: bytes) -> HttpAnswer:
-    """The response that a function's result is, whether it says so or only is a value.
+def answer_of(result: bytes, default_type: str = JSON_TYPE) -> HttpAnswer:
+    """The response that a function's result is, whether it says so or only is a value. One that says so and has no
+    content type has `default_type`.
 
     Raises InvalidAnswerError.
     """
     if not result:
         return _inferred(None)
-    try:
-        document = msgspec.json.decode(result)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidAnswerError("the result is not JSON") from None
+    document = decoded(result)
     if not (isinstance(document, dict) and "statusCode" in document):
         return _inferred(document)
     answer = metadata_of(document)
-    headers = answer.headers if "content-type" in answer.headers else {**answer.headers, "content-type": JSON_TYPE}
+    headers = answer.headers if "content-type" in answer.headers else {**answer.headers, "content-type": default_type}
     return answer._replace(headers=headers, body=_body(document))
 
 
 def metadata_of(document: Mapping[str, Any]) -> HttpAnswer:
     """Status, headers and cookies alone; without `statusCode` the status is 200. Raises InvalidAnswerError."""
     return HttpAnswer(
-        _status(document.get("statusCode", 200)),
+        status_of(document.get("statusCode", 200)),
         _answer_headers(document.get("headers")),
         _cookies(document.get("cookies")),
         b"",
@@ -107,11 +123,15 @@ def _event_headers(call: HttpCall, context: CallContext) -> tuple[dict[str, str]
     return headers, cookies
 
 
-def _request_context(call: HttpCall, context: CallContext, user_agent: str) -> dict[str, Any]:
+def _request_context(
+    call: HttpCall, context: CallContext, route: RouteContext | None, user_agent: str
+) -> dict[str, Any]:
     shown: dict[str, Any] = {"accountId": context.account_id, "apiId": context.api_id}
     if context.caller is not None:
         shown["authentication"] = None
-        shown["authorizer"] = {"iam": _iam(context.caller)}
+        shown["authorizer"] = {"iam": iam_authorizer(context.caller)}
+    elif route is not None and route.authorizer is not None:
+        shown["authorizer"] = route.authorizer
     return shown | {
         "domainName": context.domain_name,
         "domainPrefix": context.domain_name.partition(".")[0],
@@ -123,14 +143,15 @@ def _request_context(call: HttpCall, context: CallContext, user_agent: str) -> d
             "userAgent": user_agent,
         },
         "requestId": context.request_id,
-        "routeKey": _DEFAULT,
-        "stage": _DEFAULT,
-        "time": _time(context.epoch_s),
+        "routeKey": _DEFAULT if route is None else route.key,
+        "stage": _DEFAULT if route is None else route.stage,
+        "time": clf_time(context.epoch_s),
         "timeEpoch": int(context.epoch_s * 1000),
     }
 
 
-def _iam(caller: IamCaller) -> dict[str, Any]:
+def iam_authorizer(caller: IamCaller) -> dict[str, Any]:
+    """Who signed, as functions are told."""
     return {
         "accessKey": caller.access_key_id,
         "accountId": caller.account_id,
@@ -140,12 +161,6 @@ def _iam(caller: IamCaller) -> dict[str, Any]:
         "userArn": caller.arn,
         "userId": caller.user_id,
     }
-
-
-def _time(epoch_s: float) -> str:
-    """`05/Aug/2022:08:14:39 +0000`; not by strftime, whose months depend on the locale."""
-    moment = datetime.fromtimestamp(epoch_s, UTC)
-    return f"{moment.day:02}/{_MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
 
 
 def _inferred(document: Any) -> HttpAnswer:
@@ -158,32 +173,15 @@ def _text(value: Any) -> bytes:
     return text.encode(errors="replace")
 
 
-def _status(given: Any) -> int:
-    if isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) == 3:
-        given = int(given)
-    # An informational status is no answer: another would have to follow it.
-    if not isinstance(given, int) or isinstance(given, bool) or not 200 <= given <= 599:
-        raise InvalidAnswerError("statusCode is not a status")
-    return given
-
-
 def _answer_headers(given: Any) -> dict[str, str]:
     if given is None:
         return {}
     if not isinstance(given, dict):
         raise InvalidAnswerError("headers is not an object")
     try:
-        return answer_headers((name, _header_value(value)) for name, value in given.items() if value is not None)
+        return answer_headers((name, scalar_text(value)) for name, value in given.items() if value is not None)
     except ValueError as error:
         raise InvalidAnswerError(str(error)) from None
-
-
-def _header_value(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    raise InvalidAnswerError("a header is not text")
 
 
 def _cookies(given: Any) -> tuple[str, ...]:
@@ -199,9 +197,4 @@ def _body(document: Mapping[str, Any]) -> bytes:
     body = document.get("body")
     if body is None:
         return b""
-    if document.get("isBase64Encoded") is not True:
-        return _text(body)
-    try:
-        return base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError, TypeError):
-        raise InvalidAnswerError("body is not base64") from None
+    return body_from_base64(body) if document.get("isBase64Encoded") is True else _text(body)

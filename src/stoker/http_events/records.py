@@ -1,11 +1,12 @@
 """What every format of HTTP events starts from and ends in."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class HttpCall(NamedTuple):
-    """A request, received whole. Header names are lower case; `headers` has them in their order, each as it was sent.
+    """A request, received whole. `headers` has them in their order, each as it was sent, names in lower case; format
+    1.0 passes names on in whatever case they are given.
 
     `raw_path` and `raw_query` are still percent-encoded; `source_ip` is the client's, `port` the one it reached.
     """
@@ -38,6 +39,17 @@ class CallContext(NamedTuple):
     trace: str
     epoch_s: float
     caller: IamCaller | None = None
+
+
+class RouteContext(NamedTuple):
+    """Where in an HTTP API a call goes. `authorizer` is what found out who calls (`jwt`, `lambda` or `iam`), with what
+    it says of them; None when nobody was asked."""
+
+    key: str
+    stage: str
+    path_parameters: Mapping[str, str]
+    stage_variables: Mapping[str, str]
+    authorizer: Mapping[str, Any] | None = None
 
 
 class HttpAnswer(NamedTuple):

@@ -1,7 +1,7 @@
 """From a room's answer to what goes on the wire: status, headers and body, by the output shape.
 
-None is left out at every depth, blobs are base64, timestamps are seconds since the epoch with milliseconds. A payload
-member is passed on untouched, be it bytes or a stream of them.
+None is left out at every depth, blobs are base64, timestamps are seconds since the epoch with milliseconds, unless the
+shape wants text. A payload member is passed on untouched, be it bytes or a stream of them.
 """
 
 import base64
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from stoker.clock import iso_timestamp
 from stoker.lambda_model.call import ApiAnswer
 from stoker.lambda_model.event_stream import encode_events
 from stoker.lambda_model.shapes import Member, Shape
@@ -132,7 +133,9 @@ def _blob_to_json(_: Shape, value: bytes) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
-def _timestamp_to_json(_: Shape, value: float | datetime) -> float:
+def _timestamp_to_json(shape: Shape, value: float | datetime) -> float | str:
+    if shape.timestamp_format == "iso8601":
+        return iso_timestamp(value.timestamp() if isinstance(value, datetime) else value)
     return round(value.timestamp() if isinstance(value, datetime) else value, 3)
 
 

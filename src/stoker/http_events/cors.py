@@ -1,7 +1,7 @@
-"""What a function URL's Cors settings say to browsers: pure functions (reference: invocation, 5.3).
+"""What the Cors settings of a function URL or an HTTP API say to browsers: pure functions (reference: invocation, 5.3).
 
-Settings rule alone: what the function says of the same headers is dropped. A URL without settings leaves all of it,
-preflights too, to its function.
+Settings rule alone: what the function says of the same headers is dropped. Without settings all of it, preflights too,
+is the function's.
 """
 
 import re

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stoker.function_urls.cors import answer_headers, is_preflight, preflight_headers
 from stoker.functions.urls.records import Cors
+from stoker.http_events.cors import answer_headers, is_preflight, preflight_headers
 
 ASKED = {
     "origin": "https://a.example.com",
