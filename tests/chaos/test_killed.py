@@ -1,4 +1,4 @@
-"""Ten thousand events (or CHAOS_EVENTS) through each source while the node is killed: every one is seen, and in order where there is one.
+"""Ten thousand events (CHAOS_EVENTS) through each source while the node is killed: all are seen, in order where it counts.
 
 Kafka's and RabbitMQ's are with their brokers: `tests/event_sources/kafka/test_killed.py`, `rabbitmq/test_crashes.py`.
 """
