@@ -1,5 +1,6 @@
 """REST APIs on a real node, made as people make them, and the plainest client there is to ask them."""
 
+import contextlib
 import json
 import uuid
 from collections.abc import Iterator
@@ -74,7 +75,7 @@ class Api:
 
     def let_in(self, function: str) -> None:
         client = self.node.client("lambda")
-        try:
+        with contextlib.suppress(client.exceptions.ResourceConflictException):
             client.add_permission(
                 FunctionName=function,
                 StatementId=f"api-{self.id}",
@@ -82,8 +83,6 @@ class Api:
                 Principal="apigateway.amazonaws.com",
                 SourceArn=f"arn:aws:execute-api:us-east-1:000000000000:{self.id}/*",
             )
-        except client.exceptions.ResourceConflictException:
-            pass
 
     def deploy(self, stage: str = "prod", **members: Any) -> str:
         made: str = self.client.create_deployment(restApiId=self.id, stageName=stage, **members)["id"]

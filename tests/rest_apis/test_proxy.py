@@ -66,7 +66,8 @@ def test_the_most_special_resource_answers(
 
 
 @pytest.mark.parametrize(
-    ("verb", "path"), [("GET", "/prod/nothing"), ("GET", "/prod/items/a/b"), ("POST", "/prod/items/a"), ("GET", "/prod")]
+    ("verb", "path"),
+    [("GET", "/prod/nothing"), ("GET", "/prod/items/a/b"), ("POST", "/prod/items/a"), ("GET", "/prod")],
 )
 def test_what_matches_nothing_is_missing_a_token(api: Api, verb: str, path: str) -> None:
     reply = api.ask(verb, path)

@@ -19,7 +19,9 @@ from stoker.rest_apis.apis_api import ApisApi
 from stoker.rest_apis.authorization import Authorization
 from stoker.rest_apis.catalogue import Catalogue
 from stoker.rest_apis.deployments_api import DeploymentsApi
+from stoker.rest_apis.domains_api import DomainsApi
 from stoker.rest_apis.function_calls import FunctionCalls
+from stoker.rest_apis.import_api import ImportApi
 from stoker.rest_apis.integrations_api import IntegrationsApi
 from stoker.rest_apis.keys_api import KeysApi
 from stoker.rest_apis.mapping import Mappings
@@ -28,7 +30,9 @@ from stoker.rest_apis.parts_api import PartsApi
 from stoker.rest_apis.sites import RestApis
 from stoker.rest_apis.stages_api import StagesApi
 from stoker.rest_apis.store import ItemStore
+from stoker.rest_apis.tags_api import TagsApi
 from stoker.rest_apis.usage import Usage
+from stoker.rest_apis.usage_api import UsageApi
 from stoker.supervision import Background
 
 SERVICE = "apigateway"
@@ -70,19 +74,25 @@ async def open_rest_apis(
     sites = RestApis(catalogue, answers, gateways.throttles, gateways.access_logs, clock)
     service = None
     if isinstance(aws.choices.of(SERVICE), Here):
-        operations = _operations(catalogue, gateways, clock)
+        operations = _operations(catalogue, usage, authorization, gateways, clock)
         service = RestService(SERVICE, operations, validation_code="BadRequestException")
     return RestApiRooms(service, sites)
 
 
-def _operations(catalogue: Catalogue, gateways: Gateways, clock: Clock) -> dict[str, Operation]:
+def _operations(
+    catalogue: Catalogue, usage: Usage, authorization: Authorization, gateways: Gateways, clock: Clock
+) -> dict[str, Operation]:
     rooms: tuple[_Room, ...] = (
         ApisApi(catalogue, gateways.domain_names, clock),
+        ImportApi(catalogue, clock),
         MethodsApi(catalogue),
         IntegrationsApi(catalogue),
         PartsApi(catalogue),
         DeploymentsApi(catalogue, clock),
         StagesApi(catalogue, clock),
         KeysApi(catalogue, clock),
+        UsageApi(catalogue, usage, authorization),
+        DomainsApi(gateways.domain_names, catalogue, clock),
+        TagsApi(catalogue, gateways.domain_names),
     )
     return {name: operation for room in rooms for name, operation in room.operations().items()}

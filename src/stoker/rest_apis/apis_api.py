@@ -18,6 +18,7 @@ from stoker.rest_apis.lookups import definition_of, find_definition, path_of, pl
 from stoker.rest_apis.pages import page
 from stoker.rest_apis.patches import converted, operations, patched, paths
 from stoker.rest_apis.records import Definition, Model, Resource, RestApi
+from stoker.rest_apis.resource_policy import check_policy
 from stoker.rest_apis.unsupported import refuse_unsupported
 
 _PATCHED = paths(
@@ -200,6 +201,7 @@ def check_api(api: RestApi) -> None:
         raise BadRequestError("Invalid API name specified")
     if api.api_key_source not in ("HEADER", "AUTHORIZER"):
         raise BadRequestError("Invalid API key source specified. Must be one of: [HEADER, AUTHORIZER]")
+    check_policy(api.policy)
     refuse_unsupported(
         {
             "endpointConfiguration": api.endpoint_configuration,

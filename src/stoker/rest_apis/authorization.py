@@ -32,6 +32,7 @@ from stoker.invocations.signer import signer
 from stoker.rest_apis.errors import RequestRefusedError
 from stoker.rest_apis.records import Authorizer
 from stoker.rest_apis.requests import ApiRequest, Authorised
+from stoker.rest_apis.resource_policy import check_allowed
 from stoker.rest_apis.variables import variables_of
 
 log = logging.getLogger("stoker.rest_apis")
@@ -62,12 +63,14 @@ class Authorization:
         """Raises RequestRefusedError. A signature has been verified."""
         match asked.method.authorization_type:
             case "NONE":
+                check_allowed(asked, None, "anonymous")
                 return Authorised()
             case "AWS_IAM":
                 return _signed(asked, received, credentials)
             case "CUSTOM":
                 authorizer = asked.plan.authorizer(asked.method)
                 if authorizer is not None:
+                    check_allowed(asked, None, "anonymous")
                     return await self._ask_function(asked, authorizer)
         raise RequestRefusedError("AUTHORIZER_CONFIGURATION_ERROR")
 
@@ -158,14 +161,9 @@ def _is_denied(verdict: Verdict, resource: str, facts: Mapping[str, str]) -> boo
 
 
 def _signed(asked: ApiRequest, received: Received, credentials: CredentialScope | None) -> Authorised:
-    """The account that an API belongs to may, and nobody else: there are no policies that could let others in."""
-    account_id = received.caller.account_id
+    """The account that an API belongs to may, and whom its policy lets in."""
     if credentials is None:
         raise RequestRefusedError("MISSING_AUTHENTICATION_TOKEN")
     caller = signer(received.caller, credentials.access_key_id)
-    if account_id != asked.plan.place.account_id:
-        raise RequestRefusedError(
-            "ACCESS_DENIED",
-            f"User: {caller.arn} is not authorized to perform: execute-api:Invoke on resource: {asked.method_arn}",
-        )
+    check_allowed(asked, received.caller.account_id, caller.arn)
     return Authorised(caller=caller)

@@ -51,7 +51,8 @@ DEFAULTS: Mapping[str, Default] = {
 }
 # AWS writes these bodies with a blank after the colon.
 _WITH_BLANK = frozenset({"API_CONFIGURATION_ERROR", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"})
-_VARIABLE = re.compile(r"\$\{?((?:context|stageVariables|method)[.a-zA-Z0-9_-]*[a-zA-Z0-9_-])\}?")
+_NAME = r"(?:context|stageVariables|method)(?:\.[a-zA-Z0-9_-]+)+"
+_VARIABLE = re.compile(rf"\$(?:\{{({_NAME})\}}|({_NAME}))")
 
 Variables = Callable[[str], str | None]
 """The value of `context.requestId`, `stageVariables.x` or `method.request.header.X`; None if there is none."""
@@ -75,8 +76,10 @@ def refusal(refused: RequestRefusedError, own: Mapping[str, GatewayResponse], va
     headers = {"content-type": JSON_TYPE, "x-amzn-ErrorType": default.error_type}
     response = own.get(refused.response_type) or own.get("DEFAULT_4XX" if status < 500 else "DEFAULT_5XX")
     if response is None:
+        # Who is not let in reads `Message`, everybody else `message`.
+        member = "Message" if refused.response_type == "ACCESS_DENIED" else "message"
         blank = " " if refused.response_type in _WITH_BLANK else ""
-        return WireAnswer(status, headers, f'{{"message":{blank}{_quoted(message)}}}'.encode())
+        return WireAnswer(status, headers, f'{{"{member}":{blank}{_quoted(message)}}}'.encode())
 
     def value_of(name: str) -> str | None:
         match name:
@@ -92,7 +95,7 @@ def refusal(refused: RequestRefusedError, own: Mapping[str, GatewayResponse], va
 
     templates = response.response_templates or {JSON_TYPE: DEFAULT_TEMPLATE}
     content_type = JSON_TYPE if JSON_TYPE in templates else next(iter(templates))
-    body = _VARIABLE.sub(lambda found: value_of(found[1]) or "", templates[content_type])
+    body = _VARIABLE.sub(lambda found: value_of(found[1] or found[2]) or "", templates[content_type])
     headers["content-type"] = content_type
     for name, expression in response.response_parameters.items():
         value = expression[1:-1] if expression.startswith("'") else value_of(expression)
