@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +28,9 @@ ECHO = {
     "        return json.loads(event['body'])\n"
     "    return {'statusCode': 200, 'body': json.dumps(event)}\n"
 }
+
+INSTALL_LIMIT_S = 100
+Packaged = Callable[..., dict[str, str | bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +134,19 @@ def nodejs() -> str:
     except (RuntimeInstallError, RuntimeNotReadyError) as error:
         pytest.skip(f"needs the runtime nodejs20.x: {error}")
     return "nodejs20.x"
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Packaged:
+    """A package's files: `handler.py` and what pip installs of these requirements."""
+
+    def make(code: str, *requirements: str) -> dict[str, str | bytes]:
+        folder = tmp_path_factory.mktemp("package")
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(folder)]
+        done = subprocess.run([*command, *requirements], capture_output=True, timeout=INSTALL_LIMIT_S, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"pip cannot install: {done.stderr.decode()[-200:]}")
+        files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        return {**files, "handler.py": code}
+
+    return make

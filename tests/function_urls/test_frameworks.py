@@ -1,33 +1,8 @@
 """Real libraries behind a URL, as pip installs them into a package."""
 
-import subprocess
-import sys
-from collections.abc import Callable
-
-import pytest
-
 from tests.conftest import Deploy, Node
 
-from .conftest import url_of
-
-INSTALL_LIMIT_S = 100
-Packaged = Callable[..., dict[str, str | bytes]]
-
-
-@pytest.fixture(scope="module")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Packaged:
-    """A package's files: `handler.py` and what pip installs of these requirements."""
-
-    def make(code: str, *requirements: str) -> dict[str, str | bytes]:
-        folder = tmp_path_factory.mktemp("package")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(folder)]
-        done = subprocess.run([*command, *requirements], capture_output=True, timeout=INSTALL_LIMIT_S, check=False)
-        if done.returncode != 0:
-            pytest.skip(f"pip cannot install: {done.stderr.decode()[-200:]}")
-        files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        return {**files, "handler.py": code}
-
-    return make
+from .conftest import Packaged, url_of
 
 
 def test_powertools_resolves_a_url(packaged: Packaged, deploy: Deploy, platform: Node) -> None:

@@ -10,6 +10,7 @@ from stoker.assembly.rest_of_aws import RestOfAws
 from stoker.assembly.stores import Stores
 from stoker.clock import Clock
 from stoker.config import Settings
+from stoker.front_door.domains import LOCAL_DOMAIN
 from stoker.front_door.rest_services import RestService
 from stoker.gateways.access_logs import AccessLogs
 from stoker.gateways.addresses import ApiAddresses
@@ -24,7 +25,10 @@ from stoker.http_apis.authorization import Authorization
 from stoker.http_apis.authorizers_api import AuthorizersCacheApi
 from stoker.http_apis.domain_names_api import DomainNamesApi
 from stoker.http_apis.function_calls import FunctionCalls
+from stoker.http_apis.http_calls import HttpCalls
+from stoker.http_apis.import_api import ImportApi
 from stoker.http_apis.issuers import Issuers
+from stoker.http_apis.members import SERVICE
 from stoker.http_apis.parts_api import AUTHORIZERS, INTEGRATIONS, ROUTES, PartsApi
 from stoker.http_apis.registry import ApiRegistry
 from stoker.http_apis.sites import HttpApis
@@ -37,7 +41,6 @@ from stoker.lambda_model.call import Operation
 from stoker.neighbours.choices import Elsewhere, Off
 from stoker.supervision import Background
 
-SERVICE = "apigatewayv2"
 PATH_PREFIX = "/v2/"
 
 
@@ -78,10 +81,12 @@ async def open_gateways(
     gateway_functions = GatewayFunctions(
         invocations.invoker, Authorisation(functions.registry), invocations.tracing, background
     )
-    domain_names = DomainNames(DomainNameStore(stores.database), background)
+    domains = settings.function_url_domains.split()
+    own_names = {LOCAL_DOMAIN, settings.host, *settings.allowed_hosts.split(), *domains}
+    domain_names = DomainNames(DomainNameStore(stores.database), background, own_names)
     await domain_names.load()
     return Gateways(
-        ApiAddresses(settings.function_url_domains.split()),
+        ApiAddresses(domains),
         domain_names,
         gateway_functions,
         AuthorizerFunctions(gateway_functions),
@@ -106,7 +111,9 @@ async def open_http_apis(
     parts.callback(issuers.close)
     authorization = Authorization(gateways.functions, gateways.authorizers, Tokens(issuers, clock))
     calls = FunctionCalls(gateways.functions, settings.limits.request_payload_bytes_max)
-    sites = HttpApis(registry, Answers(authorization, calls), gateways.throttles, gateways.access_logs, clock)
+    servers = HttpCalls()
+    parts.callback(servers.close)
+    sites = HttpApis(registry, Answers(authorization, calls, servers), gateways.throttles, gateways.access_logs, clock)
     service = None
     if not isinstance(aws.choices.by_service.get("apigateway"), Elsewhere | Off):
         operations = _operations(registry, gateways, clock)
@@ -122,5 +129,6 @@ def _operations(registry: ApiRegistry, gateways: Gateways, clock: Clock) -> dict
         DomainNamesApi(gateways.domain_names, registry, clock),
         TagsApi(registry, gateways.domain_names),
         AuthorizersCacheApi(registry, gateways.authorizers),
+        ImportApi(registry, gateways.addresses, clock),
     )
     return {name: operation for room in rooms for name, operation in room.operations().items()}

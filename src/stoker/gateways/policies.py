@@ -48,7 +48,7 @@ def _matches(statement: Mapping[str, Any], element: str, value: str, fold: Calla
 
 def _conditions_are_met(statement: Mapping[str, Any], facts: Facts) -> bool:
     """An operator that is not known here is met by nobody where something is allowed, by all where it is denied."""
-    conditions = statement.get("Condition") or {}
+    conditions = statement.get("Condition", {})
     if not isinstance(conditions, dict) or not all(isinstance(keys, dict) for keys in conditions.values()):
         raise ValueError("a Condition is no object of objects")
     for operator, keys in conditions.items():

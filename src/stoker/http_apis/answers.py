@@ -8,7 +8,9 @@ from stoker.front_door.endpoints import Received
 from stoker.front_door.identity import CredentialScope
 from stoker.http_apis.authorization import Authorization
 from stoker.http_apis.function_calls import FunctionCalls
-from stoker.http_apis.requests import ApiRequest
+from stoker.http_apis.http_calls import HttpCalls
+from stoker.http_apis.mapping import mapped_answer
+from stoker.http_apis.requests import ApiRequest, response_values
 from stoker.http_events.records import HttpAnswer
 from stoker.lambda_model.encoding import WireAnswer
 
@@ -20,11 +22,16 @@ class Answers:
     """Of all HTTP APIs."""
 
     def __init__(
-        self, authorization: Authorization, functions: FunctionCalls, now_s: Callable[[], float] = time.monotonic
+        self,
+        authorization: Authorization,
+        functions: FunctionCalls,
+        servers: HttpCalls,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._now_s = now_s
         self._authorization = authorization
         self._functions = functions
+        self._servers = servers
 
     async def answer(self, asked: ApiRequest, received: Received, credentials: CredentialScope | None) -> WireAnswer:
         """Raises GatewayRefusal, AccessDeniedException and RequestTooLargeException."""
@@ -35,11 +42,14 @@ class Answers:
         asked.trail.authorised = authorised
         begun_s = self._now_s()
         try:
-            answer = await self._functions.answer(asked, authorised, integration)
+            if integration.kind == "AWS_PROXY":
+                answer = await self._functions.answer(asked, authorised, integration)
+            else:
+                answer = await self._servers.answer(asked, integration)
             asked.trail.integration_status = answer.status
         finally:
             asked.trail.integration_ms = int((self._now_s() - begun_s) * 1000)
-        return _wire(answer)
+        return _wire(mapped_answer(answer, integration.response_parameters, response_values(asked, answer)))
 
 
 def _wire(answer: HttpAnswer) -> WireAnswer:

@@ -10,6 +10,7 @@ from typing import Any
 from stoker.gateways.access_logs import log_group_of
 from stoker.gateways.functions import function_of
 from stoker.http_apis.errors import invalid, refused
+from stoker.http_apis.mapping import check_request_parameters, check_response_parameters
 from stoker.http_apis.records import DEFAULT, Api, Document
 
 METHODS = frozenset({"ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -139,6 +140,8 @@ def check_integration(api: Api, document: Document) -> None:
 
 
 def _check_http_integration(document: Document) -> None:
+    check_request_parameters(document.get("RequestParameters") or {})
+    check_response_parameters(document.get("ResponseParameters") or {})
     kind, uri = document["IntegrationType"], document.get("IntegrationUri") or ""
     version = document.get("PayloadFormatVersion")
     if kind == "AWS_PROXY":

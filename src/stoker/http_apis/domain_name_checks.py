@@ -17,7 +17,8 @@ _MAPPING = re.compile(r"[A-Za-z0-9$_.+!*'()/-]{1,300}")
 
 def check_domain_name(name: str) -> None:
     """`name` is in lower case. Raises BadRequestException."""
-    if len(name) > 253 or not _NAME.fullmatch(name):
+    # The last label is no number: an address is no name, and never leads away from the node itself.
+    if len(name) > 253 or not _NAME.fullmatch(name) or name.rpartition(".")[2].isdecimal():
         raise invalid(f"The domain name is not valid: {name[:256]}")
     if ".execute-api." in name or ".lambda-url." in name:
         raise invalid(f"The domain name {name} is one that API Gateway gives itself")

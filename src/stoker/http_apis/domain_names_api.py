@@ -44,6 +44,8 @@ class DomainNamesApi:
         members = given(call.members, "DomainName")
         key = DomainNameKey(call.caller.account_id, call.caller.region, call.members["DomainName"].lower())
         check_domain_name(key.name)
+        if self._domain_names.is_own(key.name):
+            raise invalid(f"{key.name} is a name of this node")
         check_members(members)
 
         def create(before: DomainName | None) -> DomainName:

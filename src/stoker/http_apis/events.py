@@ -4,19 +4,29 @@ from typing import Any
 
 import msgspec
 
-from stoker.http_apis.plans import PayloadFormat
-from stoker.http_apis.requests import ApiRequest, Authorised
+from stoker.http_apis.mapping import mapped_call
+from stoker.http_apis.plans import Integration, PayloadFormat
+from stoker.http_apis.requests import ApiRequest, Authorised, mapping_values
 from stoker.http_events import format_1, format_2
 from stoker.http_events.format_1 import ProxyRoute
 from stoker.http_events.records import CallContext, HttpCall, RouteContext
 
 
-def integration_event(asked: ApiRequest, authorised: Authorised, payload_format: PayloadFormat, trace: str) -> bytes:
+def integration_event(asked: ApiRequest, authorised: Authorised, integration: Integration, trace: str) -> bytes:
     """What the function behind a route is given."""
     context = _context(asked, authorised, trace)
-    if payload_format == "2.0":
-        return format_2.event_of(_call_2(asked), context, _route_2(asked, authorised))
-    return format_1.event_of(_call_1(asked), context, _route_1(asked, authorised), "HTTP")
+    is_2 = integration.payload_format == "2.0"
+    call = _call_2(asked) if is_2 else _call_1(asked)
+    call = mapped_call(call, integration.request_parameters, mapping_values(asked))
+    if is_2:
+        return format_2.event_of(call, context, _route_2(asked, authorised))
+    route = _route_1(asked, authorised)._replace(path=call.raw_path)
+    return format_1.event_of(call, context, route, "HTTP")
+
+
+def mapped_request(asked: ApiRequest, integration: Integration) -> HttpCall:
+    """The request as the integration's parameters make it, for another server."""
+    return mapped_call(_call_2(asked), integration.request_parameters, mapping_values(asked))
 
 
 def authorizer_event(

@@ -29,7 +29,7 @@ class FunctionCalls:
         """Raises GatewayRefusal, and RequestTooLargeException for an event that is."""
         target = self._target(asked, integration)
         trace = self._functions.trace(asked.request.headers.get("x-amzn-trace-id", ""), target)
-        event = integration_event(asked, authorised, integration.payload_format, trace)
+        event = integration_event(asked, authorised, integration, trace)
         if len(event) > self._limit.bytes_max:
             raise self._limit.refusal()
         result = await self._invoke(asked, Invocation(asked.request_id, target, event, trace), integration.timeout_s)

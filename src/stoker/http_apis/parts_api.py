@@ -7,11 +7,12 @@ from stoker.clock import Clock
 from stoker.http_apis.changes import given, merged
 from stoker.http_apis.checks import check_authorizer, check_integration, check_route, split_route_key
 from stoker.http_apis.deployments import deployed
-from stoker.http_apis.errors import conflict, no_part
+from stoker.http_apis.errors import conflict, invalid, no_part
 from stoker.http_apis.ids import PART_ID_LENGTH, new_id
 from stoker.http_apis.pages import page
 from stoker.http_apis.records import Api, ApiKey, Document, Kind
 from stoker.http_apis.registry import ApiRegistry
+from stoker.http_apis.tokens import INSTALL, can_verify
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 
 RESULT_TTL_S = 300
@@ -71,10 +72,8 @@ class PartsApi:
 
         def create(api: Api) -> Api:
             nonlocal made
-            made = new_id(PART_ID_LENGTH, api.all(rules.kind))
-            document = {**rules.fresh(api, members), **members, rules.id_member: made}
-            rules.check(api, document, None)
-            return deployed(api.with_part(rules.kind, made, document), self._clock.now_s())
+            api, made = with_new_part(api, rules, members)
+            return deployed(api, self._clock.now_s())
 
         api = await self._registry.change(key_of(call), create)
         return ApiAnswer(shown(api.all(rules.kind)[made]))
@@ -115,6 +114,14 @@ class PartsApi:
         if part is None:
             raise no_part(self._rules.kind)
         return part
+
+
+def with_new_part(api: Api, rules: PartRules, members: Document) -> tuple[Api, str]:
+    """With one part more, and its id. Raises BadRequestException and ConflictException."""
+    part_id = new_id(PART_ID_LENGTH, api.all(rules.kind))
+    document = {**rules.fresh(api, members), **members, rules.id_member: part_id}
+    rules.check(api, document, None)
+    return api.with_part(rules.kind, part_id, document), part_id
 
 
 def _fresh_route(_: Api, members: Document) -> Document:
@@ -169,6 +176,8 @@ def fresh_authorizer(api: Api, members: Document) -> Document:
 
 def _check_new_authorizer(api: Api, document: Document, authorizer_id: str | None) -> None:
     check_authorizer(api, document)
+    if document["AuthorizerType"] == "JWT" and not can_verify():
+        raise invalid(INSTALL)
     for other_id, other in api.all("authorizer").items():
         if other_id != authorizer_id and other["Name"] == document["Name"]:
             raise conflict(f"Authorizer with name {document['Name']} already exists for this API")

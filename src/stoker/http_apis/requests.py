@@ -1,5 +1,6 @@
 """A request that has found its route: everything that is known of it, for authorizers, integrations and logs."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -7,9 +8,10 @@ from urllib.parse import unquote_plus
 
 from stoker.front_door.request import HttpRequest
 from stoker.gateways.addresses import Addressed, local_domain_name
+from stoker.http_apis.mapping import Resolve, body_value
 from stoker.http_apis.plans import Route, StagePlan
 from stoker.http_events.format_2 import query_parameters
-from stoker.http_events.records import IamCaller
+from stoker.http_events.records import HttpAnswer, IamCaller
 from stoker.http_events.times import clf_time
 
 
@@ -40,8 +42,7 @@ class Arrival(NamedTuple):
     @property
     def sent_path(self) -> str:
         """As the client sent it."""
-        base_path = self.addressed.base_path
-        return f"/{base_path}{self.addressed.raw_path}" if base_path else self.addressed.raw_path
+        return self.addressed.raw_path if self.addressed.stage is None else self.request.raw_path
 
     @property
     def raw_query(self) -> str:
@@ -114,6 +115,49 @@ def identity_value(expression: str, asked: ApiRequest) -> str | None:
         case _:
             found = None
     return found or None
+
+
+def mapping_values(asked: ApiRequest) -> Resolve:
+    """What the variables of an integration's request parameters stand for."""
+
+    def value_of(variable: str) -> str | None:
+        match variable.split(".", 2):
+            case ["request", "body", path]:
+                return body_value(asked.body, path)
+            case ["request", "path"]:
+                return asked.arrival.path
+            case ["request", "path", name]:
+                return asked.path_parameters.get(name)
+            case ["context", "authorizer", path]:
+                return _authorizer_value(asked.trail.authorised, path)
+            case _:
+                return identity_value(f"${variable}", asked)
+
+    return value_of
+
+
+def response_values(asked: ApiRequest, answer: HttpAnswer) -> Resolve:
+    """And those of its response parameters."""
+
+    def value_of(variable: str) -> str | None:
+        match variable.split(".", 2):
+            case ["response", "header", name]:
+                return answer.headers.get(name.lower())
+            case ["response", "body", path]:
+                return body_value(answer.body, path)
+            case ["request", *_]:
+                return None
+            case _:
+                return mapping_values(asked)(variable)
+
+    return value_of
+
+
+def _authorizer_value(authorised: Authorised | None, path: str) -> str | None:
+    flat = (authorised and authorised.flat) or {}
+    first, _, name = path.partition(".")
+    value = (flat.get("claims") or {}).get(name) if first == "claims" else flat.get(path)
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _context_value(name: str, asked: ApiRequest) -> str | None:

@@ -1,7 +1,7 @@
 """Every custom domain name of the node in memory, and where a request for one leads."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from stoker.errors import LambdaError
 from stoker.gateways.addresses import Addressed
@@ -16,11 +16,17 @@ Change = Callable[[DomainName | None], DomainName | None]
 class DomainNames:
     """To be used from the event loop's thread only."""
 
-    def __init__(self, store: DomainNameStore, background: Background) -> None:
+    def __init__(self, store: DomainNameStore, background: Background, own_names: Collection[str]) -> None:
+        """`own_names` are those by which the node itself is called: they lead nowhere else."""
+        self._own_names = frozenset(name.lower() for name in own_names)
         self._store = store
         self._background = background
         self._names: dict[str, DomainName] = {}
         self._turn = asyncio.Lock()
+
+    def is_own(self, name: str) -> bool:
+        """Whether the node itself is called by that name."""
+        return name.lower() in self._own_names
 
     async def load(self) -> None:
         """Read everything from the database; once, at start."""
@@ -72,6 +78,8 @@ class DomainNames:
         if not self._names:
             return None
         name = host.partition(":")[0].lower()
+        if name in self._own_names:
+            return None
         known = self._names.get(name) or self._names.get(f"*.{name.partition('.')[2]}")
         if known is None:
             return None
