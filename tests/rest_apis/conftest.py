@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import Deploy, Node, deployer
-from tests.function_urls.conftest import Reply, UrlClient
+from tests.function_urls.conftest import Reply, UrlClient, packaged
+
+__all__ = ["packaged"]
 
 # Answers with what it was given: what an event says in its body if a header asks for that, else the whole event.
 ECHO = {

@@ -32,6 +32,7 @@ _LEVELS: tuple[dict[str, str], ...] = (
     {"*": "*", "/": "/", "%": "%"},
 )
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_INDEX_BEGINS = re.compile(r"\[\s*(?:[$'\"]|-?\d)")
 _WORD = re.compile(r"[a-z]+")
 DEPTH_MAX = 60
 
@@ -84,8 +85,7 @@ class ExpressionParser:
 
     def _is_index(self) -> bool:
         """A bracket that opens an index, and not text after a reference."""
-        ahead = self._scanner.text[self._scanner.at + 1 : self._scanner.at + 2]
-        return ahead != "" and (ahead in "$'\"" or ahead.isdigit())
+        return _INDEX_BEGINS.match(self._scanner.text, self._scanner.at) is not None
 
     def expression(self) -> Expression:
         """Raises TemplateError."""

@@ -14,6 +14,7 @@ from stoker.velocity.errors import TemplateError
 TEXT_LENGTH_MAX = 10 * 1024 * 1024
 ITEMS_MAX = 100_000
 NUMBER_MAX = 1 << 63
+_GROUP = re.compile(r"\$(\d)|\\(.?)")
 _WORDS = {None: "null", True: "true", False: "false"}
 
 
@@ -156,9 +157,9 @@ def call(value: Any, name: str, arguments: tuple[Any, ...]) -> Any:
         raise TemplateError(f"{name}: {error}") from None
 
 
-def _replaced(pattern: str) -> str:
-    """A replacement of Java's, where `$1` is a group."""
-    return re.sub(r"\$(\d)", r"\\\1", pattern.replace("\\", "\\\\").replace("\\\\$", "$"))
+def _replaced(new: str) -> str:
+    """A replacement of Java's as one of Python's: `$1` is a group, `\\$` a sign."""
+    return _GROUP.sub(lambda found: rf"\g<{found[1]}>" if found[1] else (found[2] or "").replace("\\", "\\\\"), new)
 
 
 def _split(text: str, pattern: str, limit: int = 0) -> list[str]:
