@@ -143,6 +143,7 @@ def test_what_is_no_template_is_refused(template: str) -> None:
         "#set($l = [1])#set($m = [1])#foreach($i in [1..100])#set($l = [$l, $l])#set($m = [$m, $m])#end"
         "#if($l == $m)#end",
         "#set($l = [])#set($void = $l.add($l))$l",
+        "#set($s = 'a')#foreach($i in [1..20])#set($s = $s + $s)#end#foreach($i in [1..1000])#set($x = $s.trim())#end",
         "#set($n = 2)#foreach($i in [1..100])#set($n = $n * $n)#end",
         "#foreach($i in [1..1000])#foreach($j in [1..1000])x#end#end",
         '#foreach($i in [1..1000])#set($s = "$!s$list$list$list$list$list$list$list$list")$s$s$s$s#end',

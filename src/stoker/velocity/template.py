@@ -31,6 +31,8 @@ from stoker.velocity.parser import parse
 from stoker.velocity.values import NUMBER_MAX, TEXT_LENGTH_MAX, call, is_same, item_of, property_of, text_of
 
 STEPS_MAX = 200_000
+# Texts that methods and operators make may have so many characters together: each of them is copied.
+MADE_LENGTH_MAX = 100 * 1024 * 1024
 # API Gateway Developer Guide, "Quotas": iterations of a #foreach loop in mapping templates.
 ITERATIONS_MAX = 1000
 
@@ -68,6 +70,7 @@ class _Run:
         self.scope: dict[str, Any] = dict(values)
         self.written: list[str] = []
         self._length = 0
+        self._made_length = 0
         self._steps = 0
 
     def render(self, nodes: Iterable[Node]) -> None:
@@ -166,7 +169,8 @@ class _Run:
                 case Index():
                     value = item_of(value, self.value(step.at))
                 case Call():
-                    value = call(value, step.name, tuple(self.value(argument) for argument in step.arguments))
+                    arguments = tuple(self.value(argument) for argument in step.arguments)
+                    value = self._made(call(value, step.name, arguments))
         return value
 
     def value(self, expression: Expression) -> Any:
@@ -213,7 +217,14 @@ class _Run:
                 return not _is_equal(left, right)
             case "<" | "<=" | ">" | ">=":
                 return _compared(expression.operator, left, right)
-        return _computed(expression.operator, left, right)
+        return self._made(_computed(expression.operator, left, right))
+
+    def _made(self, value: Any) -> Any:
+        if isinstance(value, str):
+            self._made_length += len(value)
+            if self._made_length > MADE_LENGTH_MAX:
+                raise TemplateError("the template makes too much text")
+        return value
 
 
 def _is_true(value: Any) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 from stoker.velocity.errors import TemplateError
 
 TEXT_LENGTH_MAX = 10 * 1024 * 1024
+# What writing a piece of a value counts, beside its length: many small ones take time.
+PIECE_COST = 16
 ITEMS_MAX = 100_000
 NUMBER_MAX = 1 << 63
 _GROUP = re.compile(r"\$(\d)|\\(.?)")
@@ -105,7 +107,7 @@ def json_of(value: Any) -> str:
 
 
 def _put_piece(piece: str, pieces: list[str], room: list[int]) -> None:
-    room[0] -= len(piece) + 1
+    room[0] -= len(piece) + PIECE_COST
     if room[0] < 0:
         raise TemplateError("a value is too large to be written")
     pieces.append(piece)
