@@ -49,6 +49,7 @@ class BenchNode:
         self._log = Path(self._directory.name) / "node.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._client: Any = None
+        self._apis: Any = None
 
     @property
     def data(self) -> Path:
@@ -81,13 +82,16 @@ class BenchNode:
             )
         record = self._wait_record(data / "node.json")
         self.endpoint, self.isolation = record["endpoint"], record["isolation"]
-        self._client = boto3.client(
-            "lambda",
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="000000000000",
-            aws_secret_access_key="bench",
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        self._client, self._apis = (
+            boto3.client(
+                service,
+                endpoint_url=self.endpoint,
+                region_name="us-east-1",
+                aws_access_key_id="000000000000",
+                aws_secret_access_key="bench",
+                config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            )
+            for service in ("lambda", "apigatewayv2")
         )
 
     def _wait_record(self, path: Path) -> dict[str, Any]:
@@ -164,6 +168,18 @@ class BenchNode:
         found = re.search(r"[a-z0-9]{32}", url)
         assert found is not None
         return f"/_stoker/url/{found[0]}/"
+
+    async def api_path(self, name: str) -> str:
+        """Make an HTTP API for `name`; its path on the node."""
+        return await asyncio.to_thread(self._api_path, name)
+
+    def _api_path(self, name: str) -> str:
+        arn = self._client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+        made = self._apis.create_api(Name=name, ProtocolType="HTTP", Target=arn)
+        self._client.add_permission(
+            FunctionName=name, StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
+        )
+        return f"/_stoker/api/{made['ApiId']}/"
 
     async def delete(self, name: str) -> None:
         await asyncio.to_thread(self._client.delete_function, FunctionName=name)

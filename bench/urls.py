@@ -1,7 +1,8 @@
-"""How many calls a function's URL answers beside Invoke: `python -m bench.urls`. The goal is 70 %.
+"""How many calls a function's URL and an HTTP API answer beside Invoke: `python -m bench.urls`. The goal is 70 %.
 
-One node, one function, the same small payload, which comes back. Both ways take turns in every round, so that what else
-the machine does meets both. A URL's call makes an event of some 900 bytes of it, and a response of the result.
+One node, one function, the same small payload, which comes back. All ways take turns in every round, so that what else
+the machine does meets each. A call of a URL or an API makes an event of some 900 bytes of it, and a response of the
+result.
 """
 
 from statistics import median
@@ -24,19 +25,17 @@ async def measure() -> None:
     """Prints a line for each number of callers."""
     async with BenchNode() as node:
         await node.deploy(FUNCTION, HANDLERS / "answers")
-        ways = {"Invoke": "", "URL": await node.url_path(FUNCTION)}
+        ways = {"Invoke": "", "URL": await node.url_path(FUNCTION), "HTTP API": await node.api_path(FUNCTION)}
         for callers in CALLERS:
             rates: dict[str, list[float]] = {way: [] for way in ways}
             for _ in range(ROUNDS):
                 for way, path in ways.items():
                     rates[way].append(await _calls_per_s(node.endpoint, path, callers))
-            invoked, by_url = (median(rates[way]) for way in ways)
-            share = median(u / i for i, u in zip(rates["Invoke"], rates["URL"], strict=True))
-            verdict = "reached" if share >= GOAL else "missed"
-            print(
-                f"{callers:3} callers: Invoke {invoked:6.0f}/s, URL {by_url:6.0f}/s, {share:.0%} ({verdict})",
-                flush=True,
-            )
+            print(f"{callers:3} callers: Invoke {median(rates['Invoke']):6.0f}/s", flush=True)
+            for way in list(ways)[1:]:
+                share = median(other / invoked for invoked, other in zip(rates["Invoke"], rates[way], strict=True))
+                verdict = "reached" if share >= GOAL else "missed"
+                print(f"  {way:9} {median(rates[way]):6.0f}/s, {share:.0%} ({verdict})", flush=True)
 
 
 async def _calls_per_s(endpoint: str, path: str, callers: int) -> float:

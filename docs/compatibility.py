@@ -83,6 +83,22 @@ _MISSING_OF_SCHEDULES: Mapping[str, str] = {
     "TagResource": "the default group has no tags",
     "UntagResource": "as TagResource",
 }
+# And of HTTP and WebSocket APIs.
+_DOMAIN_NAMES = "no TLS: certificates are kept and not used; mutual TLS and routing rules are refused"
+_INTEGRATIONS = "VPC links, `TlsConfig` and other services of AWS (`IntegrationSubtype`) are refused"
+_MISSING_OF_APIS: Mapping[str, str] = {
+    "CreateApi": "nothing answers at WebSocket APIs; `dualstack` is refused",
+    "UpdateApi": "as CreateApi",
+    "ImportApi": "`split` as base path is refused; YAML needs the extra `apis`",
+    "ReimportApi": "as ImportApi",
+    "CreateAuthorizer": "JWT needs the extra `apis`",
+    "CreateDomainName": _DOMAIN_NAMES,
+    "UpdateDomainName": _DOMAIN_NAMES,
+    "CreateIntegration": _INTEGRATIONS,
+    "UpdateIntegration": _INTEGRATIONS,
+    "CreateStage": "`DetailedMetricsEnabled` is kept without effect; client certificates are refused",
+    "UpdateStage": "as CreateStage",
+}
 
 
 class Node:
@@ -132,6 +148,8 @@ def tables(node: Node) -> str:
             *_sqs_operations(node, _model("sqs")),
             "",
             *_scheduler_operations(node, _model("scheduler")),
+            "",
+            *_http_api_operations(node, _model("apigatewayv2")),
             "",
             *_other_services(),
             "",
@@ -279,6 +297,26 @@ def _scheduler_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]
         missing = _MISSING_OF_SCHEDULES.get(name, "")
         state = ("partial" if missing else "done") if node.has(method, path, "scheduler", {}) else "absent"
         yield f"| {name} | {state} | {missing} |"
+
+
+def _http_api_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    rows, absent = [], []
+    for name, operation in sorted(model["operations"].items()):
+        method, path = operation["http"]["method"], re.sub("[{}]", "", operation["http"]["requestUri"])
+        if not node.has(method, path, "apigateway", {}):
+            absent.append(name)
+            continue
+        missing = _MISSING_OF_APIS.get(name, "")
+        rows.append(f"| {name} | {'partial' if missing else 'done'} | {missing} |")
+    yield f"## API Gateway's version 2 API: {len(rows)} of {len(model['operations'])} operations"
+    yield ""
+    yield "For [HTTP APIs](http-apis.md)."
+    yield ""
+    yield "| Operation | State | What is missing |"
+    yield "|---|---|---|"
+    yield from rows
+    yield ""
+    yield f"Absent: {', '.join(absent)}."
 
 
 def _other_services() -> Iterator[str]:

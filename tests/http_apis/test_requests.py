@@ -149,6 +149,7 @@ def test_what_says_nothing_of_http_is_a_response_of_format_2_alone(apis: Apis, f
     reply = api.ask("POST", "/2", b'{"hello": "world"}', headers)
     assert (reply.status, reply.body) == (200, b'{"hello":"world"}')
     assert reply.headers["content-type"] == "application/json"
+    assert api.ask("POST", "/2", b'{"statusCode": 200}', headers).headers["content-type"] == "text/plain; charset=utf-8"
     reply = api.ask("POST", "/1", b'{"hello": "world"}', headers)
     assert (reply.status, reply.document) == (500, {"message": "Internal Server Error"})
 

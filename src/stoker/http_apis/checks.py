@@ -43,6 +43,8 @@ _TIMEOUTS_MAX_MS = {"HTTP": 30_000, "WEBSOCKET": 29_000}
 
 def check_api(document: Document) -> None:
     """Raises BadRequestException."""
+    if document.get("IpAddressType") not in (None, "ipv4"):
+        raise refused("an IpAddressType of dualstack")
     if document["ProtocolType"] == "WEBSOCKET":
         if not document.get("RouteSelectionExpression"):
             raise invalid("RouteSelectionExpression is required for WEBSOCKET APIs")
@@ -51,8 +53,8 @@ def check_api(document: Document) -> None:
         return
     if document.get("RouteSelectionExpression") not in (None, ROUTE_SELECTION, _with_braces(ROUTE_SELECTION)):
         raise invalid(f"RouteSelectionExpression must be {ROUTE_SELECTION} for HTTP APIs")
-    if document.get("IpAddressType") not in (None, "ipv4"):
-        raise refused("an IpAddressType of dualstack")
+    if document.get("DisableSchemaValidation"):
+        raise invalid("DisableSchemaValidation is only supported for WEBSOCKET APIs")
     cors = document.get("CorsConfiguration") or {}
     if cors.get("AllowCredentials") and "*" in (cors.get("AllowOrigins") or ()):
         raise invalid("AllowCredentials is not supported when AllowOrigins is set to *")

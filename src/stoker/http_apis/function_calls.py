@@ -13,6 +13,8 @@ from stoker.http_events import format_1, format_2
 from stoker.http_events.records import HttpAnswer, InvalidAnswerError
 from stoker.invocation import Invocation, InvocationResult
 
+# Of an answer that says nothing of its type (unverified; of function URLs another one is recorded).
+_DEFAULT_TYPE = "text/plain; charset=utf-8"
 _FAILED = "Internal Server Error"
 _UNAVAILABLE = "Service Unavailable"
 log = logging.getLogger("stoker.http_apis")
@@ -38,7 +40,7 @@ class FunctionCalls:
             raise GatewayRefusal(500, _FAILED)
         try:
             if integration.payload_format == "2.0":
-                return format_2.answer_of(result.payload)
+                return format_2.answer_of(result.payload, _DEFAULT_TYPE)
             return format_1.answer_of(result.payload, "HTTP")
         except InvalidAnswerError as error:
             asked.trail.integration_error = f"The function's result is no response: {error}"

@@ -34,13 +34,19 @@ def log_variables(
         "integration.integrationStatus": trail.integration_status,
         "integration.latency": trail.integration_ms,
         "integration.requestId": asked.request_id or None,
-        "integration.status": None if trail.integration_ms is None else 200,
+        "integration.status": _service_status(asked),
         "integrationErrorMessage": trail.integration_error,
         "integrationLatency": trail.integration_ms,
         "integrationStatus": trail.integration_status,
         "routeKey": asked.route.key,
     }
     return variables if trail.authorised is None else variables | _authorizer_variables(trail.authorised)
+
+
+def _service_status(asked: ApiRequest) -> int | None:
+    """What was heard from whoever was asked; of a function it is what Lambda said, whatever the function says."""
+    status, integration = asked.trail.integration_status, asked.route.integration
+    return 200 if status is not None and integration is not None and integration.kind == "AWS_PROXY" else status
 
 
 def _authorizer_variables(authorised: Authorised) -> dict[str, object]:

@@ -53,6 +53,9 @@ class ApiRegistry:
 
     async def add(self, api: Api) -> None:
         """A new one, whose id nobody has."""
+        await asyncio.shield(self._background.start(self._add(api), f"creation of the API {api.key.api_id}"))
+
+    async def _add(self, api: Api) -> None:
         await self._store.save(None, api)
         self._apis[api.key.api_id] = api
 

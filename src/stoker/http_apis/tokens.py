@@ -6,6 +6,7 @@ Source: Amazon API Gateway Developer Guide, "Control access to HTTP APIs with JW
 import importlib
 import importlib.util
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from stoker.errors import GatewayRefusal
 from stoker.http_apis.issuers import IssuerError, Issuers
 from stoker.http_apis.plans import Authorizer
 from stoker.http_apis.requests import ApiRequest, Authorised, identity_value
+
+log = logging.getLogger("stoker.http_apis")
 
 INSTALL = "JWT authorizers need what comes with: pip install 'stoker[apis]'"
 # "API Gateway only supports RSA-based algorithms."
@@ -58,7 +61,8 @@ class Tokens:
     async def _claims(self, token: str, authorizer: Authorizer) -> Mapping[str, Any]:
         """What the token says, once its signature is the issuer's. Raises TokenError and IssuerError."""
         if not can_verify():
-            raise GatewayRefusal(500, INSTALL)
+            log.error("a token cannot be checked: %s", INSTALL)
+            raise GatewayRefusal(500, "Internal Server Error")
         jwt: Any = importlib.import_module("jwt")
         if len(token) > TOKEN_LENGTH_MAX:
             raise TokenError("the token is too long")

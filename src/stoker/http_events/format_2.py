@@ -75,8 +75,9 @@ def query_parameters(raw_query: str) -> dict[str, str]:
     return parameters
 
 
-def answer_of(result: bytes) -> HttpAnswer:
-    """The response that a function's result is, whether it says so or only is a value.
+def answer_of(result: bytes, default_type: str = JSON_TYPE) -> HttpAnswer:
+    """The response that a function's result is, whether it says so or only is a value. One that says so and has no
+    content type has `default_type`.
 
     Raises InvalidAnswerError.
     """
@@ -86,7 +87,7 @@ def answer_of(result: bytes) -> HttpAnswer:
     if not (isinstance(document, dict) and "statusCode" in document):
         return _inferred(document)
     answer = metadata_of(document)
-    headers = answer.headers if "content-type" in answer.headers else {**answer.headers, "content-type": JSON_TYPE}
+    headers = answer.headers if "content-type" in answer.headers else {**answer.headers, "content-type": default_type}
     return answer._replace(headers=headers, body=_body(document))
 
 
