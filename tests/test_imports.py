@@ -21,7 +21,7 @@ LAYERS = (
     {"app"},
     {"assembly"},
     {"node", "start", "code_sweep"},
-    {"event_sources", "async_invocations", "schedules", "function_urls", "http_apis"},
+    {"event_sources", "async_invocations", "schedules", "function_urls", "http_apis", "rest_apis"},
     {"gateways"},
     {"invocations"},
     {"environments", "layers", "code_signing"},
@@ -32,7 +32,7 @@ LAYERS = (
     {"http_events", "lambda_model", "code", "database", "sandbox", "runtime_api"},
     {"runtimes"},
     {"config", "role_sessions"},
-    {"errors", "limits", "arn", "alarm", "clock", "gathered", "supervision", "recurrence"},
+    {"errors", "limits", "arn", "alarm", "clock", "gathered", "supervision", "recurrence", "velocity"},
 )
 # What each is imported for only when it is needed.
 IMPORTED_LATE = {
