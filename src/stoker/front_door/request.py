@@ -44,11 +44,24 @@ def new_request_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
+class TlsSession(NamedTuple):
+    """How a connection is protected, in OpenSSL's words: `TLSv1.3`, `TLS_AES_256_GCM_SHA384`."""
+
+    version: str
+    cipher: str
+
+
+def tls_session(transport: asyncio.BaseTransport) -> TlsSession | None:
+    """None for a connection without TLS."""
+    tls = transport.get_extra_info("ssl_object")
+    return None if tls is None else TlsSession(tls.version(), tls.cipher()[0])
+
+
 class RequestHead(NamedTuple):
     """As it was received: `headers` in their order, names in lower case. The path is still percent-encoded.
 
     `address` is where it was received, `source_ip` where it came from. `sandbox_caller` is who runs in the sandbox on
-    whose own socket the request came, None for any other.
+    whose own socket the request came, None for any other. `tls` is None for a request that came without.
     """
 
     method: str
@@ -58,6 +71,7 @@ class RequestHead(NamedTuple):
     address: str
     sandbox_caller: Caller | None = None
     source_ip: str = ""
+    tls: TlsSession | None = None
 
 
 class HttpRequest(NamedTuple):
@@ -90,7 +104,8 @@ def http_request(head: RequestHead) -> HttpRequest:
     if headers.get("transfer-encoding", "chunked").lower() != "chunked":
         # The server undoes chunks alone: what is left would not be what the client meant.
         raise SerializationException("The only Transfer-Encoding that is understood is chunked.")
-    endpoint = f"http://{headers.get('host') or head.address}"
+    scheme = "http" if head.tls is None else "https"
+    endpoint = f"{scheme}://{headers.get('host') or head.address}"
     return HttpRequest(head.method, head.raw_path, head.query_string, headers, endpoint, head, head.sandbox_caller)
 
 
@@ -112,6 +127,11 @@ class IncomingBody:
         self._is_lost = False
         self._on_lost: Callable[[], None] | None = None
         self._reader: asyncio.Future[None] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be read, now or later."""
+        return self.is_complete and not self._pieces
 
     # The connection's side.
 

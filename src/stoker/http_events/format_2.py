@@ -20,6 +20,8 @@ from stoker.http_events.records import CallContext, HttpAnswer, HttpCall, IamCal
 JSON_TYPE = "application/json"
 _ENCODER = msgspec.json.Encoder()
 _DEFAULT = "$default"
+# What a front end says of the connection: a client's own claims are not passed on.
+_TLS_HEADERS = ("x-amzn-tls-version", "x-amzn-tls-cipher-suite")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -103,7 +105,11 @@ def _event_headers(call: HttpCall, context: CallContext) -> tuple[dict[str, str]
     headers["x-amzn-trace-id"] = context.trace
     headers["x-forwarded-for"] = f"{forwarded}, {call.source_ip}" if forwarded else call.source_ip
     headers["x-forwarded-port"] = call.port
-    headers["x-forwarded-proto"] = "http"
+    headers["x-forwarded-proto"] = "http" if call.tls is None else "https"
+    for name in _TLS_HEADERS:
+        headers.pop(name, None)
+    if call.tls is not None:
+        headers.update(zip(_TLS_HEADERS, call.tls, strict=True))
     return headers, cookies
 
 

@@ -8,6 +8,7 @@ class HttpCall(NamedTuple):
     """A request, received whole. Header names are lower case; `headers` has them in their order, each as it was sent.
 
     `raw_path` and `raw_query` are still percent-encoded; `source_ip` is the client's, `port` the one it reached.
+    `tls` has version and cipher suite, None for a request that came without.
     """
 
     method: str
@@ -17,6 +18,7 @@ class HttpCall(NamedTuple):
     body: bytes
     source_ip: str
     port: str
+    tls: tuple[str, str] | None = None
 
 
 class IamCaller(NamedTuple):
