@@ -23,8 +23,9 @@ def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
 class Http2Client:
     """One connection. What comes for a stream is kept by its id; `reads` says whether windows are given back."""
 
-    def __init__(self, sock: socket.socket, *, reads: bool = True) -> None:
+    def __init__(self, sock: socket.socket, *, reads: bool = True, host: str = "localhost") -> None:
         self.socket = sock
+        self.host = host
         self.http2 = H2Connection(H2Configuration(client_side=True, header_encoding="latin-1"))
         self.reads = reads
         self.heads: dict[int, dict[str, str]] = {}
@@ -46,7 +47,7 @@ class Http2Client:
     def ask(self, method: str = "GET", path: str = "/_stoker/health", body: bytes | None = None, **headers: str) -> int:
         """The id of the stream. The body's rest is sent by `send`, as windows allow."""
         stream_id = self.http2.get_next_available_stream_id()
-        fields = [(":method", method), (":scheme", "http"), (":authority", "localhost"), (":path", path)]
+        fields = [(":method", method), (":scheme", "http"), (":authority", self.host), (":path", path)]
         fields += [(name.replace("_", "-"), value) for name, value in headers.items()]
         self.http2.send_headers(stream_id, fields, end_stream=body is None)
         self.flush()

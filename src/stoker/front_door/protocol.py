@@ -183,7 +183,10 @@ class HttpConnection(asyncio.Protocol):
             self._source_ip,
             self._tls,
         )
-        is_old = self._parser.get_http_version() == "1.0"
+        version = self._parser.get_http_version()
+        is_old = version == "1.0"
+        if not is_old and version != "1.1":
+            raise ValueError(f"this is not HTTP/{version}")
         is_last = is_old or not self._parser.should_keep_alive()
         turn = _Turn(head, IncomingBody(self._body_wanted), is_last=is_last, may_chunk=not is_old)
         turn.expects_continue = self._expects_continue
@@ -277,6 +280,9 @@ class HttpConnection(asyncio.Protocol):
             # Refused without its body, the client will never send it, and what it sends next would be taken for that:
             # RFC 9110, 10.1.1, lets us close the connection instead.
             turn.is_last = True
+        if answer.status == 400 and "connection" in answer.headers:
+            turn.is_last = True
+            answer = answer._replace(headers={k: v for k, v in answer.headers.items() if k != "connection"})
         head = response_head(answer, request_id, is_last=turn.is_last, may_chunk=turn.may_chunk)
         if self._writable is not None:
             await self._writable

@@ -37,6 +37,13 @@ class ClientGoneError(Exception):
     """The client hung up before its request was complete: there is nobody to answer."""
 
 
+class ContradictoryHeadError(SerializationException):
+    """Whoever checked before us may have read another request: nothing more is read from where it came from."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="SerializationException")
+
+
 def new_request_id() -> str:
     """A random UUID (version 4), in a third of the time that the standard library takes for one."""
     digits = os.urandom(16).hex()
@@ -92,18 +99,18 @@ class HttpRequest(NamedTuple):
 
 
 def http_request(head: RequestHead) -> HttpRequest:
-    """The request of a head. Raises SerializationException for headers that contradict each other."""
+    """The request of a head. Raises ContradictoryHeadError for headers that contradict each other."""
     headers: dict[str, str] = {}
     for name_bytes, value_bytes in head.headers:
         name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
         if name in headers:
             if name in _ONLY_ONCE:
-                raise SerializationException(f"The header {name} was sent more than once.")
+                raise ContradictoryHeadError(f"The header {name} was sent more than once.")
             value = f"{headers[name]},{value}"
         headers[name] = value
     if headers.get("transfer-encoding", "chunked").lower() != "chunked":
         # The server undoes chunks alone: what is left would not be what the client meant.
-        raise SerializationException("The only Transfer-Encoding that is understood is chunked.")
+        raise ContradictoryHeadError("The only Transfer-Encoding that is understood is chunked.")
     scheme = "http" if head.tls is None else "https"
     endpoint = f"{scheme}://{headers.get('host') or head.address}"
     return HttpRequest(head.method, head.raw_path, head.query_string, headers, endpoint, head, head.sandbox_caller)
