@@ -129,6 +129,6 @@ def test_more_streams_than_a_browser_has_connections_arrive_by_http2(
         await Promise.all(readers.map((reader) => reader.cancel()));
         return endedMeanwhile;
     }"""
-    address = reached(url, platform, "https").replace(f"pause={PAUSE_MS}", "pause=2000")
+    address = reached(url, platform, "https").replace(f"pause={PAUSE_MS}", "pause=500")
     assert page.evaluate(script, address) == 0
     page.close()

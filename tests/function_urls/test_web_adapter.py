@@ -88,7 +88,7 @@ def deployed(deploy: Deploy, adapter: str, invoke_mode: str) -> str:
 
 def test_a_web_server_answers_by_the_adapter(adapter: str, deploy: Deploy, platform: Node) -> None:
     url = url_of(platform, deployed(deploy, adapter, "buffered"))
-    body = "bytes: ".encode() + bytes(range(256))
+    body = b"bytes: " + bytes(range(256))
     reply = url.ask("POST", "/some/path?a=1&b=%20", body, {"content-type": "image/png", "cookie": "c=d; e=f"})
     assert reply.status == 201
     shown = reply.document
