@@ -1,4 +1,4 @@
-"""Ten thousand events (CHAOS_EVENTS) through each source while the node is killed: all are seen, in order if they have one.
+"""Ten thousand events (CHAOS_EVENTS) through each source while the node is killed: all are seen, and in their order.
 
 Kafka's and RabbitMQ's are with their brokers: `tests/event_sources/kafka/test_killed.py`, `rabbitmq/test_crashes.py`.
 """

@@ -17,7 +17,14 @@ from stoker.alarm import Alarm
 from stoker.errors import ServiceException
 from stoker.front_door.application import Application
 from stoker.front_door.connections import Connections
-from stoker.front_door.request import ClientGoneError, IncomingBody, RequestHead, new_request_id
+from stoker.front_door.request import (
+    ClientGoneError,
+    IncomingBody,
+    RequestHead,
+    TlsSession,
+    new_request_id,
+    tls_session,
+)
 from stoker.front_door.response import LAST_CHUNK, chunk, response_head
 from stoker.front_door.wire import rest_error
 from stoker.lambda_model.call import Caller
@@ -63,13 +70,12 @@ class HttpConnection(asyncio.Protocol):
         self._connections = connections
         self._sandbox_caller = sandbox_caller
         self._loop = asyncio.get_running_loop()
-        self._parser: Any = httptools.HttpRequestParser(self)
-        # What a client sends after a request that it called its last is ignored, not an error.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser: Any = self._new_parser()
         self._transport: Any = None
         self._address = ""
         self._source_ip = ""
-        self._alarm = Alarm(self._late)
+        self._tls: TlsSession | None = None
+        self._alarm = Alarm(self.late)
         # The request that is arriving, the one that is being answered, and those that wait for their turn.
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -94,6 +100,7 @@ class HttpConnection(asyncio.Protocol):
         host, port = transport.get_extra_info("sockname")[:2]
         self._address = f"{host}:{port}"
         self._source_ip = (transport.get_extra_info("peername") or ("",))[0]
+        self._tls = tls_session(transport)
         if not self._connections.opened(self):
             self.abort()
         self._alarm.set(self._loop.time() + HEAD_TIMEOUT_S)
@@ -117,8 +124,8 @@ class HttpConnection(asyncio.Protocol):
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # No other protocol is spoken here: the request was answered as if it had not asked, the rest is not HTTP.
+        except httptools.HttpParserUpgrade as asked:
+            self._ignore_upgrade(data[asked.args[0] :])
             return
         except httptools.HttpParserError:
             self._refuse(400, "Invalid HTTP request received.")
@@ -159,11 +166,15 @@ class HttpConnection(asyncio.Protocol):
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        if self._parser.should_upgrade():
+            if self._parser.get_method() == b"CONNECT":
+                raise ValueError("there is nothing to connect to")
+            return
         self._is_in_head = False
         self._alarm.clear()
         if len(self._headers) > HEADERS_MAX:
             raise ValueError(f"more than {HEADERS_MAX} headers")
-        path, query = _path_and_query(self._url)
+        path, query = path_and_query(self._url)
         method = self._parser.get_method().decode("ascii")
         head = RequestHead(
             method,
@@ -174,8 +185,12 @@ class HttpConnection(asyncio.Protocol):
             self._sandbox_caller,
             self._source_ip,
             self._header_names,
+            self._tls,
         )
-        is_old = self._parser.get_http_version() == "1.0"
+        version = self._parser.get_http_version()
+        is_old = version == "1.0"
+        if not is_old and version != "1.1":
+            raise ValueError(f"this is not HTTP/{version}")
         is_last = is_old or not self._parser.should_keep_alive()
         turn = _Turn(head, IncomingBody(self._body_wanted), is_last=is_last, may_chunk=not is_old)
         turn.expects_continue = self._expects_continue
@@ -197,6 +212,23 @@ class HttpConnection(asyncio.Protocol):
             self._arriving = None
 
     # Reading
+
+    def _new_parser(self) -> Any:
+        parser = httptools.HttpRequestParser(self)
+        # What a client sends after a request that it called its last is ignored, not an error.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Read a request that asks for another protocol as if it had not (RFC 9110, 7.8).
+
+        The parser takes all that follows such a head for that protocol: also its body, which would be the next request.
+        """
+        line = b"%b %b HTTP/%b" % (self._parser.get_method(), self._url, self._parser.get_http_version().encode())
+        headers = [b"%b: %b" % header for header in self._headers if header[0] != b"upgrade"]
+        self._parser = self._new_parser()
+        self._head_bytes = 0
+        self.data_received(b"\r\n".join([line, *headers, b"\r\n"]) + rest)
 
     def _body_wanted(self) -> None:
         turn = self._answered
@@ -252,6 +284,9 @@ class HttpConnection(asyncio.Protocol):
             # Refused without its body, the client will never send it, and what it sends next would be taken for that:
             # RFC 9110, 10.1.1, lets us close the connection instead.
             turn.is_last = True
+        if answer.status == 400 and "connection" in answer.headers:
+            turn.is_last = True
+            answer = answer._replace(headers={k: v for k, v in answer.headers.items() if k != "connection"})
         head = response_head(answer, request_id, is_last=turn.is_last, may_chunk=turn.may_chunk)
         if self._writable is not None:
             await self._writable
@@ -317,7 +352,8 @@ class HttpConnection(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """The time for whatever is waited for is over."""
         if self._is_in_head:
             self._refuse(408, "Request timeout")
         elif self._answered is None:
@@ -352,7 +388,7 @@ class HttpConnection(asyncio.Protocol):
         return True
 
 
-def _path_and_query(url: bytes) -> tuple[bytes, bytes]:
+def path_and_query(url: bytes) -> tuple[bytes, bytes]:
     """Of a request's target, which is a path or a whole URL. Raises for what is neither, or too long."""
     if url.startswith(b"/") and len(url) <= PLAIN_TARGET_BYTES_MAX and b"#" not in url:
         path, _, query = url.partition(b"?")
