@@ -18,6 +18,7 @@ from stoker.assembly.invocations import join_invocations
 from stoker.assembly.load_balancers import LoadBalancers, open_load_balancers
 from stoker.assembly.operations import lambda_operations, logs_service
 from stoker.assembly.queues import Queues, open_queues
+from stoker.assembly.rest_apis import RestApiRooms, open_rest_apis
 from stoker.assembly.rest_of_aws import open_rest_of_aws
 from stoker.assembly.schedules import Schedules, open_schedules
 from stoker.assembly.stores import open_stores
@@ -108,6 +109,7 @@ async def serve(settings: Settings) -> None:
         gateways = await open_gateways(settings, stores, functions, invocations, clock, background)
         http_apis = await open_http_apis(settings, stores, aws, gateways, clock, background, parts)
         websocket_apis = open_websocket_apis(http_apis, gateways, clock)
+        rest_apis = await open_rest_apis(settings, stores, aws, invocations, gateways, clock, background, parts)
         code_download = CodeDownload(stores.code, settings.data / "code-links.key", clock)
         traced = TracedStarts(invocations.invoker, environments.concurrency, environments.pool, invocations.tracing)
         shown_events = ShownEvents(invocations.events, functions.registry)
@@ -121,12 +123,16 @@ async def serve(settings: Settings) -> None:
             clock,
             aws.forwarder,
             environments.doors,
-            _rest_services(traces, schedules, http_apis, clock),
+            _rest_services(traces, schedules, http_apis, rest_apis, clock),
             _query_services(queues, load_balancers),
             role_sessions,
             [
                 function_urls(settings, functions, invocations, clock),
-                ApiSites(gateways.addresses, [http_apis.sites, websocket_apis], gateways.domain_names.lead),
+                ApiSites(
+                    gateways.addresses,
+                    [http_apis.sites, rest_apis.sites, websocket_apis],
+                    gateways.domain_names.lead,
+                ),
                 websocket_apis.management,
             ],
         )
@@ -168,9 +174,12 @@ def _query_services(queues: Queues | None, load_balancers: LoadBalancers | None)
     return services if load_balancers is None else [*services, load_balancers.service]
 
 
-def _rest_services(traces: Traces, schedules: Schedules, http_apis: HttpApiRooms, clock: Clock) -> list[RestService]:
+def _rest_services(
+    traces: Traces, schedules: Schedules, http_apis: HttpApiRooms, rest_apis: RestApiRooms, clock: Clock
+) -> list[RestService]:
     """The node's own X-Ray, EventBridge Scheduler and API Gateway, unless they are elsewhere."""
-    services = [service for service in (schedules.service, http_apis.service) if service is not None]
+    known = (schedules.service, http_apis.service, rest_apis.service)
+    services = [service for service in known if service is not None]
     if traces.kept is not None:
         services.append(RestService("xray", TracesApi(traces.collector, traces.kept, clock).operations()))
     return services

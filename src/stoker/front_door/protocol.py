@@ -15,7 +15,14 @@ import httptools
 from stoker.alarm import Alarm
 from stoker.front_door.connections import Connections
 from stoker.front_door.endpoints import Answering
-from stoker.front_door.request import ClientGoneError, IncomingBody, RequestHead, new_request_id
+from stoker.front_door.request import (
+    ClientGoneError,
+    IncomingBody,
+    RequestHead,
+    TlsSession,
+    new_request_id,
+    tls_session,
+)
 from stoker.front_door.response import LAST_CHUNK, ResponseHead, chunk, response_head
 from stoker.lambda_model.call import Caller
 from stoker.lambda_model.encoding import BrokenAnswerError, WireAnswer
@@ -58,13 +65,12 @@ class HttpConnection(asyncio.Protocol):
         self._connections = connections
         self._sandbox_caller = sandbox_caller
         self._loop = asyncio.get_running_loop()
-        self._parser: Any = httptools.HttpRequestParser(self)
-        # What a client sends after a request that it called its last is ignored, not an error.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser: Any = self._new_parser()
         self._transport: Any = None
         self._address = ""
         self._source_ip = ""
-        self._alarm = Alarm(self._late)
+        self._tls: TlsSession | None = None
+        self._alarm = Alarm(self.late)
         # The request that is arriving, the one that is being answered, and those that wait for their turn.
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -91,6 +97,7 @@ class HttpConnection(asyncio.Protocol):
         host, port = transport.get_extra_info("sockname")[:2]
         self._address = f"{host}:{port}"
         self._source_ip = (transport.get_extra_info("peername") or ("",))[0]
+        self._tls = tls_session(transport)
         if not self._connections.opened(self):
             self.abort()
         self._alarm.set(self._loop.time() + HEAD_TIMEOUT_S)
@@ -117,12 +124,14 @@ class HttpConnection(asyncio.Protocol):
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if any(name == b"upgrade" and value.lower() == b"websocket" for name, value in self._headers):
-                # Whether WebSocket is spoken, the answer says; what comes before that stays where it is.
-                self._frames = bytearray(data[upgrade.args[0] :])
+        except httptools.HttpParserUpgrade as asked:
+            rest = data[asked.args[0] :]
+            if self._asks_for_websocket():
+                # Whether it is followed, the answer says; what comes before that stays where it is.
+                self._frames = bytearray(rest)
                 self._pause_reading()
-            # No other protocol is spoken here: the request was answered as if it had not asked, the rest is not HTTP.
+            else:
+                self._ignore_upgrade(rest)
             return
         except httptools.HttpParserError:
             self._refuse(400, "Invalid HTTP request received.")
@@ -163,11 +172,16 @@ class HttpConnection(asyncio.Protocol):
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        if self._parser.should_upgrade():
+            if self._parser.get_method() == b"CONNECT":
+                raise ValueError("there is nothing to connect to")
+            if not self._asks_for_websocket():
+                return
         self._is_in_head = False
         self._alarm.clear()
         if len(self._headers) > HEADERS_MAX:
             raise ValueError(f"more than {HEADERS_MAX} headers")
-        path, query = _path_and_query(self._url)
+        path, query = path_and_query(self._url)
         method = self._parser.get_method().decode("ascii")
         head = RequestHead(
             method,
@@ -178,8 +192,12 @@ class HttpConnection(asyncio.Protocol):
             self._sandbox_caller,
             self._source_ip,
             self._header_names,
+            self._tls,
         )
-        is_old = self._parser.get_http_version() == "1.0"
+        version = self._parser.get_http_version()
+        is_old = version == "1.0"
+        if not is_old and version != "1.1":
+            raise ValueError(f"this is not HTTP/{version}")
         is_last = is_old or not self._parser.should_keep_alive()
         turn = _Turn(head, IncomingBody(self._body_wanted), is_last=is_last, may_chunk=not is_old)
         turn.expects_continue = self._expects_continue
@@ -201,6 +219,26 @@ class HttpConnection(asyncio.Protocol):
             self._arriving = None
 
     # Reading
+
+    def _new_parser(self) -> Any:
+        parser = httptools.HttpRequestParser(self)
+        # What a client sends after a request that it called its last is ignored, not an error.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    def _asks_for_websocket(self) -> bool:
+        return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in self._headers)
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Read a request that asks for another protocol as if it had not (RFC 9110, 7.8).
+
+        The parser takes all that follows such a head for that protocol: also its body, which would be the next request.
+        """
+        line = b"%b %b HTTP/%b" % (self._parser.get_method(), self._url, self._parser.get_http_version().encode())
+        headers = [b"%b: %b" % header for header in self._headers if header[0] != b"upgrade"]
+        self._parser = self._new_parser()
+        self._head_bytes = 0
+        self.data_received(b"\r\n".join([line, *headers, b"\r\n"]) + rest)
 
     def _body_wanted(self) -> None:
         turn = self._answered
@@ -260,6 +298,9 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._frames is not None and not self._waiting:
             turn.is_last = True  # what comes next on this connection is not HTTP
+        if answer.status == 400 and "connection" in answer.headers:
+            turn.is_last = True
+            answer = answer._replace(headers={k: v for k, v in answer.headers.items() if k != "connection"})
         head = self._head(answer, request_id, is_last=turn.is_last, may_chunk=turn.may_chunk)
         if self._writable is not None:
             await self._writable
@@ -355,7 +396,8 @@ class HttpConnection(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """The time for whatever is waited for is over."""
         if self._is_in_head:
             self._refuse(408, "Request timeout")
         elif self._answered is None:
@@ -391,7 +433,7 @@ class HttpConnection(asyncio.Protocol):
         return True
 
 
-def _path_and_query(url: bytes) -> tuple[bytes, bytes]:
+def path_and_query(url: bytes) -> tuple[bytes, bytes]:
     """Of a request's target, which is a path or a whole URL. Raises for what is neither, or too long."""
     if url.startswith(b"/") and len(url) <= PLAIN_TARGET_BYTES_MAX and b"#" not in url:
         path, _, query = url.partition(b"?")

@@ -11,7 +11,7 @@ from stoker.lambda_model.encoding import WireAnswer
 
 LAST_CHUNK = b"0\r\n\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-_WITHOUT_BODY = frozenset({101, 204, 304})
+WITHOUT_BODY = frozenset({101, 204, 304})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -29,7 +29,27 @@ def response_head(answer: WireAnswer, request_id: str | None, *, is_last: bool, 
 
     Raises ValueError for a header that cannot be one.
     """
-    text = status_line(answer.status, answer.reason) + _date_line(int(time()))
+    lines, length_bytes = header_lines(answer, request_id)
+    text = status_line(answer.status, answer.reason) + lines
+    is_chunked = False
+    if answer.status in WITHOUT_BODY:
+        length_bytes = 0
+    elif length_bytes is not None:
+        text += f"content-length: {length_bytes}\r\n"
+    elif may_chunk:
+        is_chunked = True
+        text += "transfer-encoding: chunked\r\n"
+    if is_last:
+        text += "connection: close\r\n"
+    return ResponseHead(f"{text}\r\n".encode("latin-1", "replace"), length_bytes, is_chunked)
+
+
+def header_lines(answer: WireAnswer, request_id: str | None) -> tuple[str, int | None]:
+    """All headers but those about the body's form, each on a line; and the body's length, if that is known.
+
+    Raises ValueError for a header that cannot be one.
+    """
+    text = _date_line(int(time()))
     length_bytes = len(answer.body) if isinstance(answer.body, bytes) else None
     for name, value in answer.headers.items():
         name = _header_name(name)
@@ -41,17 +61,7 @@ def response_head(answer: WireAnswer, request_id: str | None, *, is_last: bool, 
         text += f"set-cookie: {cookie if cookie.isprintable() else _on_one_line(cookie)}\r\n"
     if request_id is not None and "x-amzn-requestid" not in answer.headers:  # a neighbour's answer has its own
         text += f"x-amzn-requestid: {request_id}\r\n"
-    is_chunked = False
-    if answer.status in _WITHOUT_BODY:
-        length_bytes = 0
-    elif length_bytes is not None:
-        text += f"content-length: {length_bytes}\r\n"
-    elif may_chunk:
-        is_chunked = True
-        text += "transfer-encoding: chunked\r\n"
-    if is_last:
-        text += "connection: close\r\n"
-    return ResponseHead(f"{text}\r\n".encode("latin-1", "replace"), length_bytes, is_chunked)
+    return text, length_bytes
 
 
 def status_line(status: int, reason: str = "") -> str:

@@ -22,7 +22,7 @@ from stoker.errors import (
     SerializationException,
     ServiceException,
 )
-from stoker.front_door.request import ClientGoneError
+from stoker.front_door.request import ClientGoneError, ContradictoryHeadError
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.lambda_model.query_protocol import error_xml
 
@@ -71,6 +71,8 @@ def rest_error(error: LambdaError, _request_id: str) -> WireAnswer:
         document["Type"] = error.fault
     document[error.message_member] = error.message
     headers = {"content-type": "application/json", "x-amzn-ErrorType": error.code}
+    if isinstance(error, ContradictoryHeadError):
+        headers["connection"] = "close"
     return WireAnswer(error.status, headers, _json(document))
 
 

@@ -67,6 +67,7 @@ def _call_2(asked: ApiRequest) -> HttpCall:
         asked.body,
         head.source_ip,
         head.address.rpartition(":")[2],
+        head.tls,
     )
 
 

@@ -139,7 +139,7 @@ def _event_headers(call: HttpCall, forwarded_for: ForwardedFor, trace: str) -> d
         headers.pop("x-forwarded-for", None)
     headers["x-amzn-trace-id"] = [trace]
     headers["x-forwarded-port"] = [call.port]
-    headers["x-forwarded-proto"] = ["http"]
+    headers["x-forwarded-proto"] = ["http" if call.tls is None else "https"]
     return headers
 
 

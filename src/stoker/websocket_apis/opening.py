@@ -139,4 +139,4 @@ def _call(request: HttpRequest) -> HttpCall:
     head = request.head
     named = [(name, value) for name, (_, value) in zip(head.header_names, head.headers, strict=True)]
     query, port = request.query_string.decode("latin-1"), head.address.rpartition(":")[2]
-    return HttpCall(request.method, request.raw_path, query, named, b"", head.source_ip, port)
+    return HttpCall(request.method, request.raw_path, query, named, b"", head.source_ip, port, head.tls)
