@@ -136,6 +136,8 @@ async def serve(settings: Settings) -> None:
                 websocket_apis.management,
             ],
         )
+        if load_balancers is not None:
+            load_balancers.ports.show(front_door.certificates)
         await front_door.start()
         await invocations.events.start()
         await invocations.pollers.start()

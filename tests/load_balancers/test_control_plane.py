@@ -177,7 +177,10 @@ def test_what_a_listener_cannot_be_is_refused_by_name(balancer: Balancer, elb: A
         given = {"Protocol": "HTTP", "Port": free_port(), "DefaultActions": balancer.forward(), **members}
         return code_of(elb.create_listener, LoadBalancerArn=balancer.arn, **given)
 
-    assert create(Protocol="HTTPS") == "InvalidConfigurationRequest"
+    assert create(Protocol="HTTPS") == "ValidationError"  # without a certificate
+    assert create(SslPolicy="ELBSecurityPolicy-2016-08") == "ValidationError"
+    verify = {"Mode": "verify", "TrustStoreArn": "arn"}
+    assert create(Protocol="HTTPS", MutualAuthentication=verify) == "InvalidConfigurationRequest"
     assert create(Protocol="TCP") == "UnsupportedProtocol"
     oidc = [{"Type": "authenticate-cognito", "Order": 1}, {**balancer.forward()[0], "Order": 2}]
     assert create(DefaultActions=oidc) == "InvalidConfigurationRequest"

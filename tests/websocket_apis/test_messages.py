@@ -3,9 +3,11 @@
 import json
 import re
 import socket
+import ssl
 import urllib.error
 import urllib.request
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -95,6 +97,22 @@ def test_a_path_of_the_node_does_as_well(api: SocketApi) -> None:
         assert echo(client)["requestContext"]["domainName"] == api.host
     with connect(f"{url}/prod") as client:
         assert echo(client)["requestContext"]["routeKey"] == "echo"
+
+
+def test_tls_does_as_well(api: SocketApi) -> None:
+    pytest.importorskip("cryptography", reason="makes the node's certificate")
+    with urllib.request.urlopen(f"{api.node.endpoint}/_stoker/tls/authority.pem", timeout=30) as response:
+        context = ssl.create_default_context(cadata=response.read().decode())
+    port = urlsplit(api.node.endpoint).port
+    url = f"wss://localhost:{port}/_stoker/api/{api.api_id}/prod"
+    with connect(url, ssl=context) as client:
+        connection_id = connection_id_of(client)
+        api.management().post_to_connection(ConnectionId=connection_id, Data=b"x" * 100_000)
+        assert client.recv(30) == "x" * 100_000
+        client.close(1000)
+    events = api.events(connection_id, 3)
+    assert events[0]["headers"]["X-Forwarded-Proto"] == "https"
+    assert events[-1]["requestContext"]["disconnectStatusCode"] == 1000
 
 
 @pytest.mark.parametrize("query", ["?status=401", "?status=403", "?status=500"])

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from stoker.alarm import Alarm
 from stoker.front_door import protocol
-from stoker.front_door.application import Application
 from stoker.front_door.connections import Connections
+from stoker.front_door.endpoints import Answering
 from stoker.front_door.http2.connection import Http2Connection
 from stoker.front_door.protocol import HttpConnection
 from stoker.front_door.tls.certificates import Certificates
@@ -24,7 +24,7 @@ HTTP2_NAME = "h2"
 class Listening(NamedTuple):
     """What every connection of one listener needs."""
 
-    application: Application
+    application: Answering
     connections: Connections
     certificates: Certificates
 

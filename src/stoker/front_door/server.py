@@ -67,6 +67,11 @@ class FrontDoor:
         self._connections = Connections()
         self._server: asyncio.Server | None = None
 
+    @property
+    def certificates(self) -> Certificates:
+        """What the node shows to who speaks TLS: one for all of its ports."""
+        return self._certificates
+
     async def start(self) -> None:
         """Listen; when this returns, requests are answered. Raises OSError when the socket cannot listen."""
         listening = Listening(self._application, self._connections, self._certificates)

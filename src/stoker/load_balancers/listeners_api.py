@@ -15,7 +15,8 @@ from stoker.load_balancers.ports import Ports
 from stoker.load_balancers.records import Listener, LoadBalancer, Rule
 from stoker.load_balancers.registry import LoadBalancerRegistry
 
-_UNSUPPORTED = ("Certificates", "SslPolicy", "AlpnPolicy", "MutualAuthentication")
+# What AWS gives to clients that name none.
+SSL_POLICY = "ELBSecurityPolicy-2016-08"
 
 
 class ListenersApi:
@@ -38,16 +39,15 @@ class ListenersApi:
     async def create_listener(self, call: ApiCall) -> ApiAnswer:
         """Raises InvalidConfigurationRequest for a port that cannot be taken."""
         members = call.members
-        _check(members)
         if members.get("Protocol") is None or members.get("Port") is None:
             raise invalid("A listener must have a protocol and a port")
-        action = read_action(members["DefaultActions"])
+        action, tags = read_action(members["DefaultActions"]), read_tags(members.get("Tags") or ())
         async with self._registry.turn:
             balancer = self._balancer(members["LoadBalancerArn"], call.caller)
             check_groups(self._registry, balancer.arn, action)
             self._check_port(balancer.arn, members["Port"])
             arn = listener_arn(call.caller, balancer.arn)
-            listener = Listener(arn, balancer.arn, members["Port"], tags=read_tags(members.get("Tags") or ()))
+            listener = _secured(Listener(arn, balancer.arn, members["Port"], tags=tags), members)
             rule = Rule(rule_arn(call.caller, arn), arn, None, (), action)
             async with self._ports.taken(listener):
                 await self._registry.commit([listener, rule])
@@ -68,16 +68,17 @@ class ListenersApi:
     async def modify_listener(self, call: ApiCall) -> ApiAnswer:
         """With another port, the one before is closed once the new one is taken."""
         members = call.members
-        _check(members)
         async with self._registry.turn:
             before = self._find(members["ListenerArn"], call.caller)
             port = members.get("Port") or before.port
-            listener, rule = replace(before, port=port), self._registry.rules(before.arn)[-1]
+            listener, rule = _secured(replace(before, port=port), members), self._registry.rules(before.arn)[-1]
             if members.get("DefaultActions"):
                 rule = replace(rule, action=read_action(members["DefaultActions"]))
                 check_groups(self._registry, before.load_balancer_arn, rule.action)
             if port == before.port and self._ports.problem(before.arn) is None:
                 await self._registry.commit([listener, rule])
+                if listener.protocol != before.protocol:
+                    self._ports.speak(listener)
             else:
                 if port != before.port:
                     self._check_port(before.load_balancer_arn, port)
@@ -129,16 +130,29 @@ class ListenersApi:
             "ListenerArn": listener.arn,
             "LoadBalancerArn": listener.load_balancer_arn,
             "Port": listener.port,
-            "Protocol": "HTTP",
+            "Protocol": listener.protocol,
+            "Certificates": [{"CertificateArn": arn} for arn in listener.certificates] or None,
+            "SslPolicy": listener.ssl_policy or None,
             "DefaultActions": [shown_action(default.action)],
         }
 
 
-def _check(members: Mapping[str, Any]) -> None:
-    """Refuses what is not supported."""
-    protocol = members.get("Protocol") or "HTTP"
-    if protocol == "HTTPS":
-        raise unsupported("listeners of the protocol HTTPS")
-    if protocol != "HTTP":
+def _secured(listener: Listener, members: Mapping[str, Any]) -> Listener:
+    """With the protocol and the certificates that are asked for. Raises ValidationError, UnsupportedProtocol, and
+    refuses what is not supported."""
+    refuse(members, ("AlpnPolicy",))
+    if (members.get("MutualAuthentication") or {}).get("Mode") not in (None, "off"):
+        raise unsupported("MutualAuthentication")
+    protocol = members.get("Protocol") or listener.protocol
+    given = tuple(certificate.get("CertificateArn") or "" for certificate in members.get("Certificates") or ())
+    if protocol == "HTTP":
+        if given or members.get("SslPolicy"):
+            raise invalid("Certificates and SslPolicy cannot be specified for HTTP listeners")
+        return replace(listener, protocol="HTTP", certificates=(), ssl_policy="")
+    if protocol != "HTTPS":
         raise BalancerError("UnsupportedProtocol", f"Listener protocol '{protocol}' must be one of 'HTTP, HTTPS'")
-    refuse(members, _UNSUPPORTED)
+    certificates = given or listener.certificates
+    if len(certificates) != 1 or not certificates[0]:
+        raise invalid("A certificate must be specified for HTTPS listeners")
+    policy = members.get("SslPolicy") or listener.ssl_policy or SSL_POLICY
+    return replace(listener, protocol="HTTPS", certificates=certificates, ssl_policy=policy)

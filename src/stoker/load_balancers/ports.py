@@ -7,10 +7,13 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Literal
 
+from stoker.front_door.arrival import Listening
 from stoker.front_door.connections import Connections
 from stoker.front_door.endpoints import Answering
-from stoker.front_door.protocol import HttpConnection
+from stoker.front_door.tls.certificates import Certificates
+from stoker.front_door.tls.connection import TlsConnection
 from stoker.load_balancers.errors import BalancerError
 from stoker.load_balancers.records import Listener
 from stoker.supervision import Background
@@ -20,10 +23,17 @@ log = logging.getLogger("stoker.load_balancers")
 BACKLOG = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Port:
-    server: asyncio.Server
+    """`protocol` is what its next connections speak."""
+
     connections: Connections
+    protocol: Literal["HTTP", "HTTPS"]
+    server: asyncio.Server | None = None
+
+    def stop_listening(self) -> None:
+        if self.server is not None:
+            self.server.close()
 
 
 class Ports:
@@ -37,9 +47,14 @@ class Ports:
         self._answering = answering
         self._background = background
         self._grace_s = grace_s
+        self._certificates: Certificates | None = None
         self._ports: dict[str, _Port] = {}
         self._problems: dict[str, str] = {}
         self._closing: set[asyncio.Task[None]] = set()
+
+    def show(self, certificates: Certificates) -> None:
+        """To clients of HTTPS listeners: the node's. Before there is any."""
+        self._certificates = certificates
 
     async def open(self, listeners: Iterable[Listener]) -> None:
         """At the node's start. What cannot be taken any more is told, and shown by `problem`, but is no reason for
@@ -73,7 +88,7 @@ class Ports:
         self._problems.pop(listener_arn, None)
         port = self._ports.pop(listener_arn, None)
         if port is not None:
-            port.server.close()
+            port.stop_listening()
             task = self._background.start(port.connections.finish(self._grace_s), f"the end of {listener_arn}")
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
@@ -82,15 +97,25 @@ class Ports:
         """All of them, at the node's end."""
         ports, self._ports = list(self._ports.values()), {}
         for port in ports:
-            port.server.close()
+            port.stop_listening()
         await asyncio.gather(*(port.connections.finish(grace_s) for port in ports), *self._closing)
 
+    def speak(self, listener: Listener) -> None:
+        """Another protocol, from the next connection on, at the same port."""
+        self._ports[listener.arn].protocol = listener.protocol
+
     async def _serve(self, listener: Listener, bound: socket.socket) -> None:
-        connections, answering = Connections(), self._answering(listener.arn)
-        server = await asyncio.get_running_loop().create_server(
-            lambda: HttpConnection(answering, connections), sock=bound, backlog=BACKLOG
-        )
-        self._ports[listener.arn] = _Port(server, connections)
+        port = self._ports[listener.arn] = _Port(Connections(), listener.protocol)
+        assert self._certificates is not None
+        listening = Listening(self._answering(listener.arn), port.connections, self._certificates)
+
+        def connected() -> asyncio.Protocol:
+            if port.protocol == "HTTP":
+                return listening.http1()
+            return TlsConnection(listening.certificates, listening.http, port.connections)
+
+        loop = asyncio.get_running_loop()
+        port.server = await loop.create_server(connected, sock=bound, backlog=BACKLOG)
 
     def _bound(self, port: int) -> socket.socket:
         """It listens already, so that nobody else can: who connects now waits. Raises InvalidConfigurationRequest."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from stoker.arn import split_arn
 
@@ -47,11 +48,15 @@ class TargetGroup:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What it does by default is its default rule."""
+    """What it does by default is its default rule. `certificates` and `ssl_policy` are an HTTPS listener's: told, and
+    not used, as the node shows its own certificate."""
 
     arn: str
     load_balancer_arn: str
     port: int
+    protocol: Literal["HTTP", "HTTPS"] = "HTTP"
+    certificates: tuple[str, ...] = ()
+    ssl_policy: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 

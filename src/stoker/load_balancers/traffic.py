@@ -77,7 +77,7 @@ class Traffic:
         rules = self._registry.rules(listener_arn)
         action = next(rule.action for rule in rules if are_met(rule.conditions, facts))
         if action.redirect is not None:
-            return _redirected(action.redirect, facts, listener.port)
+            return _redirected(action.redirect, facts, listener)
         if action.fixed_response is not None:
             return _fixed(action.fixed_response)
         group = self._group(action.forward)
@@ -93,6 +93,7 @@ class Traffic:
             await read_body(request, body, self._limit),
             head.source_ip,
             str(listener.port),
+            head.tls,
         )
         return await self._forward(listener, group, call, request.headers.get("x-amzn-trace-id", ""))
 
@@ -164,11 +165,11 @@ def _facts(request: HttpRequest) -> Facts:
     )
 
 
-def _redirected(redirect: Redirect, facts: Facts, port: int) -> WireAnswer:
+def _redirected(redirect: Redirect, facts: Facts, listener: Listener) -> WireAnswer:
     parts = {
-        "protocol": "http",
+        "protocol": listener.protocol,
         "host": facts.host,
-        "port": str(port),
+        "port": str(listener.port),
         "path": facts.raw_path.removeprefix("/"),
         "query": facts.raw_query,
     }

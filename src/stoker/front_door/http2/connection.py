@@ -6,7 +6,6 @@ its client has left keeps its place until what it started has ended.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -30,15 +29,13 @@ from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from stoker.alarm import Alarm
-from stoker.errors import ServiceException
 from stoker.front_door import protocol
-from stoker.front_door.application import Application
 from stoker.front_door.connections import Connections
-from stoker.front_door.http2.fields import BadHeadError, request_head, response_fields
+from stoker.front_door.endpoints import Answering
+from stoker.front_door.http2.fields import BadHeadError, Fields, request_head, response_fields
 from stoker.front_door.http2.frames import HEADERS_BYTES_MAX, FloodError, FrameGate
 from stoker.front_door.http2.streams import Http2Stream
 from stoker.front_door.request import ClientGoneError, TlsSession, new_request_id, tls_session
-from stoker.front_door.wire import rest_error
 from stoker.lambda_model.encoding import BrokenAnswerError, WireAnswer
 
 log = logging.getLogger("stoker.front_door")
@@ -63,7 +60,7 @@ class _Http2(H2Connection):
 class Http2Connection(asyncio.Protocol):
     """One connection, from its preface on."""
 
-    def __init__(self, application: Application, connections: Connections) -> None:
+    def __init__(self, application: Answering, connections: Connections) -> None:
         self._application = application
         self._connections = connections
         self._loop = asyncio.get_running_loop()
@@ -221,8 +218,10 @@ class Http2Connection(asyncio.Protocol):
         self._connections.begun(stream.task)
 
     def _refuse(self, stream_id: int, message: str) -> None:
-        body = json.dumps({"message": message}).encode()
-        fields, _ = response_fields(WireAnswer(400, {"content-type": "application/json"}, body), new_request_id())
+        answer = self._application.refusal(400, message)
+        body = answer.body
+        assert isinstance(body, bytes)
+        fields, _ = self._fields(answer, new_request_id())
         self._http2.send_headers(stream_id, fields)
         if self._http2.local_flow_control_window(stream_id) >= len(body):
             self._http2.send_data(stream_id, body, end_stream=True)
@@ -244,7 +243,7 @@ class Http2Connection(asyncio.Protocol):
         except asyncio.CancelledError:
             # Only a server that stops cancels a request, when its grace is over.
             if not stream.has_begun:
-                stopped = rest_error(ServiceException("The node was stopped before the call ended."), request_id)
+                stopped = self._application.stopped(request_id)
                 self._begin_answer(stream, stopped._replace(body=b""), request_id, is_last=True)
         except Exception:
             log.exception("the answer to request %s could not be sent", request_id)
@@ -266,13 +265,16 @@ class Http2Connection(asyncio.Protocol):
             await self._send_pieces(stream, body, length_bytes, request_id)
 
     def _begin_answer(self, stream: Http2Stream, answer: WireAnswer, request_id: str, *, is_last: bool) -> int | None:
-        fields, length_bytes = response_fields(answer, request_id)
+        fields, length_bytes = self._fields(answer, request_id)
         stream.has_begun = True
         if not stream.is_gone:
             self._http2.send_headers(stream.id, fields, end_stream=is_last)
             stream.has_ended = is_last
             self._flush()
         return length_bytes
+
+    def _fields(self, answer: WireAnswer, request_id: str) -> tuple[Fields, int | None]:
+        return response_fields(answer, request_id if self._application.shows_request_ids else None)
 
     async def _send_pieces(
         self, stream: Http2Stream, pieces: AsyncIterator[bytes], length_bytes: int | None, request_id: str

@@ -47,8 +47,11 @@ def request_head(
     return RequestHead(method.decode(), path.decode(), query, headers, address, None, source_ip, names, tls)
 
 
-def response_fields(answer: WireAnswer, request_id: str) -> tuple[Fields, int | None]:
-    """An answer's headers, and its body's length if that is known. Raises ValueError for what cannot be a header."""
+def response_fields(answer: WireAnswer, request_id: str | None) -> tuple[Fields, int | None]:
+    """An answer's headers, and its body's length if that is known; `request_id` is shown, unless it is None.
+
+    Raises ValueError for what cannot be a header.
+    """
     lines, length_bytes = header_lines(answer, request_id)
     fields = [(b":status", b"%d" % answer.status)]
     for line in lines.encode("latin-1", "replace").split(b"\r\n"):
