@@ -39,7 +39,8 @@ from stoker.http_apis.tags_api import TagsApi
 from stoker.http_apis.tokens import Tokens
 from stoker.invocations.authorisation import Authorisation
 from stoker.lambda_model.call import Operation
-from stoker.neighbours.choices import Elsewhere, Off
+from stoker.neighbours.choices import Here
+from stoker.neighbours.user_pool_keys import EmbeddedUserPools
 from stoker.supervision import Background
 
 PATH_PREFIX = "/v2/"
@@ -108,7 +109,7 @@ async def open_http_apis(
     """APIs are loaded."""
     registry = ApiRegistry(ApiStore(stores.database), background)
     await registry.load()
-    issuers = Issuers()
+    issuers = Issuers(EmbeddedUserPools(aws.choices, aws.clients, aws.forwarder))
     parts.callback(issuers.close)
     authorization = Authorization(gateways.functions, gateways.authorizers, Tokens(issuers, clock))
     calls = FunctionCalls(gateways.functions, settings.limits.request_payload_bytes_max)
@@ -116,8 +117,9 @@ async def open_http_apis(
     parts.callback(servers.close)
     sites = HttpApis(registry, Answers(authorization, calls, servers), gateways.throttles, gateways.access_logs, clock)
     service = None
-    if not isinstance(aws.choices.by_service.get("apigateway"), Elsewhere | Off):
+    if isinstance(aws.choices.of("apigateway"), Here):
         operations = _operations(registry, gateways, clock)
+        aws.clients.serve(SERVICE, operations)
         service = RestService(SERVICE, operations, validation_code="BadRequestException", path_prefix=PATH_PREFIX)
     return HttpApiRooms(service, registry, sites)
 
