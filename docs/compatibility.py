@@ -99,6 +99,37 @@ _MISSING_OF_APIS: Mapping[str, str] = {
     "CreateStage": "`DetailedMetricsEnabled` is kept without effect; client certificates are refused",
     "UpdateStage": "as CreateStage",
 }
+# And of REST APIs.
+_METHODS = "`COGNITO_USER_POOLS` and `authorizationScopes` are refused"
+_REST_INTEGRATIONS = (
+    "`HTTP`, `HTTP_PROXY`, AWS services other than Lambda, VPC links, `tlsConfig` and response streaming are refused"
+)
+_STAGES = (
+    "canaries, caches, client certificates, documentation versions and `tracingEnabled` are refused; metrics and "
+    "execution logs are kept without effect"
+)
+_REST_APIS = "private endpoints and `minimumCompressionSize` are refused"
+_MISSING_OF_REST_APIS: Mapping[str, str] = {
+    "CreateAuthorizer": "`COGNITO_USER_POOLS` is refused",
+    "CreateDeployment": _STAGES,
+    "CreateDomainName": _DOMAIN_NAMES,
+    "CreateModel": "a schema that says anything needs the extra `apis`",
+    "CreateRestApi": _REST_APIS,
+    "CreateStage": _STAGES,
+    "ImportRestApi": "`basepath=split` is refused, documentation stays away, YAML needs the extra `apis`; "
+    f"{_REST_APIS}",
+    "PutIntegration": _REST_INTEGRATIONS,
+    "PutMethod": _METHODS,
+    "PutRestApi": "as ImportRestApi",
+    "UpdateAccount": "`cloudwatchRoleArn` is kept and not needed",
+    "UpdateAuthorizer": "as CreateAuthorizer",
+    "UpdateDomainName": _DOMAIN_NAMES,
+    "UpdateIntegration": _REST_INTEGRATIONS,
+    "UpdateMethod": _METHODS,
+    "UpdateModel": "as CreateModel",
+    "UpdateRestApi": _REST_APIS,
+    "UpdateStage": _STAGES,
+}
 
 
 class Node:
@@ -150,6 +181,8 @@ def tables(node: Node) -> str:
             *_scheduler_operations(node, _model("scheduler")),
             "",
             *_http_api_operations(node, _model("apigatewayv2")),
+            "",
+            *_rest_api_operations(node, _model("apigateway")),
             "",
             *_other_services(),
             "",
@@ -300,17 +333,31 @@ def _scheduler_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]
 
 
 def _http_api_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    yield from _api_gateway_operations(
+        node, model, _MISSING_OF_APIS, "API Gateway's version 2 API", "[HTTP APIs](http-apis.md)"
+    )
+
+
+def _rest_api_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    yield from _api_gateway_operations(
+        node, model, _MISSING_OF_REST_APIS, "API Gateway's API", "[REST APIs](rest-apis.md)"
+    )
+
+
+def _api_gateway_operations(
+    node: Node, model: Mapping[str, Any], missing_of: Mapping[str, str], title: str, kind: str
+) -> Iterator[str]:
     rows, absent = [], []
     for name, operation in sorted(model["operations"].items()):
         method, path = operation["http"]["method"], re.sub("[{}]", "", operation["http"]["requestUri"])
         if not node.has(method, path, "apigateway", {}):
             absent.append(name)
             continue
-        missing = _MISSING_OF_APIS.get(name, "")
+        missing = missing_of.get(name, "")
         rows.append(f"| {name} | {'partial' if missing else 'done'} | {missing} |")
-    yield f"## API Gateway's version 2 API: {len(rows)} of {len(model['operations'])} operations"
+    yield f"## {title}: {len(rows)} of {len(model['operations'])} operations"
     yield ""
-    yield "For [HTTP APIs](http-apis.md)."
+    yield f"For {kind}."
     yield ""
     yield "| Operation | State | What is missing |"
     yield "|---|---|---|"
