@@ -108,14 +108,19 @@ _STAGES = (
     "canaries, caches, client certificates, documentation versions and `tracingEnabled` are refused; metrics and "
     "execution logs are kept without effect"
 )
-_REST_APIS = "private endpoints and `minimumCompressionSize` are refused"
+_REST_APIS = (
+    "private endpoints, `dualstack` and `minimumCompressionSize` are refused; `securityPolicy` is kept, and there is "
+    "no TLS"
+)
 _MISSING_OF_REST_APIS: Mapping[str, str] = {
+    "CreateApiKey": "`stageKeys`, which AWS has replaced by usage plans, are kept and do nothing",
     "CreateAuthorizer": "`COGNITO_USER_POOLS` is refused",
     "CreateDeployment": _STAGES,
     "CreateDomainName": _DOMAIN_NAMES,
     "CreateModel": "a schema that says anything needs the extra `apis`",
     "CreateRestApi": _REST_APIS,
     "CreateStage": _STAGES,
+    "GetModel": "`flatten` is refused",
     "ImportRestApi": "`basepath=split` is refused, documentation stays away, YAML needs the extra `apis`; "
     f"{_REST_APIS}",
     "PutIntegration": _REST_INTEGRATIONS,

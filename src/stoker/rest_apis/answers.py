@@ -3,11 +3,10 @@
 from stoker.front_door.endpoints import Received
 from stoker.front_door.identity import CredentialScope
 from stoker.http_events.records import HttpAnswer
-from stoker.invocations.trace import answer_header
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.rest_apis.admission import Admission
 from stoker.rest_apis.authorization import Authorization
-from stoker.rest_apis.function_calls import FunctionCalls, failed
+from stoker.rest_apis.function_calls import FunctionCalls, failed, shown_trace
 from stoker.rest_apis.mapping import Mappings
 from stoker.rest_apis.requests import ApiRequest
 from stoker.rest_apis.validation import check_request
@@ -38,7 +37,7 @@ class Answers:
             raise failed(500)
         if integration.type == "AWS_PROXY":
             answer, trace = await self._functions.proxied(asked, integration)
-            return _wire(answer, {"x-amzn-trace-id": answer_header(trace)})
+            return _wire(answer, {"x-amzn-trace-id": shown_trace(trace)})
         return await self._mappings.answer(asked, integration)
 
 

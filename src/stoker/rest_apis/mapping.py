@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 
 from stoker.http_events.bodies import is_one_of
 from stoker.http_events.connection_headers import answer_headers
-from stoker.invocations.trace import answer_header
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.rest_apis.errors import RequestRefusedError
-from stoker.rest_apis.function_calls import FunctionCalls, failed
+from stoker.rest_apis.function_calls import FunctionCalls, failed, shown_trace
 from stoker.rest_apis.json_paths import JsonPathError, find
 from stoker.rest_apis.records import Integration, IntegrationResponse
 from stoker.rest_apis.requests import ApiRequest
@@ -70,7 +69,7 @@ class Mappings:
         override = {name.lower(): value for name, value in context["requestOverride"]["header"].items()}
         kind = override.get("x-amz-invocation-type") or _value(asked, given.get(_INVOCATION_TYPE, ""))
         result, trace = await self._functions.invoked(asked, integration, payload, is_event=kind == "Event")
-        headers = {"x-amzn-trace-id": answer_header(trace)}
+        headers = {"x-amzn-trace-id": shown_trace(trace)}
         if result is None:
             return Outcome(b"", "", headers)
         if result.function_error is None:
@@ -220,7 +219,7 @@ def _value(asked: ApiRequest, expression: str) -> str | None:
 def _at(body: Body, path: str) -> str | None:
     try:
         found = find(body.document, f"${path}")
-    except JsonPathError:
+    except (JsonPathError, RecursionError):
         return None
     return None if found is None else text_of(found)
 
