@@ -93,7 +93,7 @@ def _url(asked: ApiRequest, integration: Integration, call: HttpCall) -> str:
     url = with_stage_variables(integration.uri, asked.plan.variables)
     for name, value in asked.path_parameters.items():
         url = url.replace(f"{{{name}}}", quote(value, safe="/"))
-    if call.raw_path != asked.arrival.raw_path:  # another path was mapped
+    if "overwrite:path" in integration.request_parameters:
         parts = urllib3.util.parse_url(url)
         url = f"{parts.scheme}://{parts.netloc}{call.raw_path}"
     if call.raw_query:

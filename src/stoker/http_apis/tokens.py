@@ -14,7 +14,8 @@ from stoker.clock import Clock
 from stoker.errors import GatewayRefusal
 from stoker.http_apis.issuers import IssuerError, Issuers
 from stoker.http_apis.plans import Authorizer
-from stoker.http_apis.requests import ApiRequest, Authorised, identity_value
+from stoker.http_apis.requests import ApiRequest, Authorised
+from stoker.http_apis.variables import identity_value
 
 log = logging.getLogger("stoker.http_apis")
 
