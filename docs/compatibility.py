@@ -101,9 +101,7 @@ _MISSING_OF_APIS: Mapping[str, str] = {
 }
 # And of REST APIs.
 _METHODS = "`COGNITO_USER_POOLS` and `authorizationScopes` are refused"
-_REST_INTEGRATIONS = (
-    "`HTTP`, `HTTP_PROXY`, AWS services other than Lambda, VPC links, `tlsConfig` and response streaming are refused"
-)
+_REST_INTEGRATIONS = "AWS services other than Lambda, VPC links, `tlsConfig` and response streaming are refused"
 _STAGES = (
     "canaries, caches, client certificates, documentation versions and `tracingEnabled` are refused; metrics and "
     "execution logs are kept without effect"

@@ -18,6 +18,7 @@ from stoker.gateways.authorizers import AuthorizerFunctions
 from stoker.gateways.domain_names.registry import DomainNames
 from stoker.gateways.domain_names.store import DomainNameStore
 from stoker.gateways.functions import GatewayFunctions
+from stoker.gateways.servers import Servers
 from stoker.gateways.throttles import Throttles
 from stoker.http_apis.answers import Answers
 from stoker.http_apis.api import ApisApi
@@ -58,6 +59,7 @@ class Gateways:
     authorizers: AuthorizerFunctions
     throttles: Throttles
     access_logs: AccessLogs
+    servers: Servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ async def open_gateways(
     invocations: Invocations,
     clock: Clock,
     background: Background,
+    parts: AsyncExitStack,
 ) -> Gateways:
     """Domain names are loaded."""
     gateway_functions = GatewayFunctions(
@@ -85,6 +88,8 @@ async def open_gateways(
     own_names = {LOCAL_DOMAIN, settings.host, *settings.allowed_hosts.split(), *domains}
     domain_names = DomainNames(DomainNameStore(stores.database), background, own_names)
     await domain_names.load()
+    servers = Servers()
+    parts.callback(servers.close)
     return Gateways(
         ApiAddresses(domains),
         domain_names,
@@ -92,6 +97,7 @@ async def open_gateways(
         AuthorizerFunctions(gateway_functions),
         Throttles(),
         AccessLogs(stores.logs, clock),
+        servers,
     )
 
 
@@ -111,9 +117,8 @@ async def open_http_apis(
     parts.callback(issuers.close)
     authorization = Authorization(gateways.functions, gateways.authorizers, Tokens(issuers, clock))
     calls = FunctionCalls(gateways.functions, settings.limits.request_payload_bytes_max)
-    servers = HttpCalls()
-    parts.callback(servers.close)
-    sites = HttpApis(registry, Answers(authorization, calls, servers), gateways.throttles, gateways.access_logs, clock)
+    answers = Answers(authorization, calls, HttpCalls(gateways.servers))
+    sites = HttpApis(registry, answers, gateways.throttles, gateways.access_logs, clock)
     service = None
     if not isinstance(aws.choices.by_service.get("apigateway"), Elsewhere | Off):
         operations = _operations(registry, gateways, clock)
