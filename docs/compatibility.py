@@ -83,11 +83,29 @@ _MISSING_OF_SCHEDULES: Mapping[str, str] = {
     "TagResource": "the default group has no tags",
     "UntagResource": "as TagResource",
 }
+# And of load balancers.
+_MISSING_OF_BALANCERS: Mapping[str, str] = {
+    "CreateLoadBalancer": "`Type` `application` and `IpAddressType` `ipv4`; subnets and security groups are kept and "
+    "told: who may connect is the host's business",
+    "CreateTargetGroup": "`TargetType` `lambda`",
+    "CreateListener": "`Protocol` `HTTP`; no authentication, no stickiness",
+    "ModifyListener": "as CreateListener",
+    "CreateRule": "no `RegexValues`, no `Transforms`; actions as CreateListener",
+    "ModifyRule": "as CreateRule",
+    "ModifyLoadBalancerAttributes": "`deletion_protection.enabled`, `idle_timeout.timeout_seconds` and "
+    "`routing.http.xff_header_processing.mode`; the others are listed and keep their defaults",
+    "ModifyTargetGroupAttributes": "`lambda.multi_value_headers.enabled`, the only one of functions that is listed",
+    "ModifyListenerAttributes": "`routing.http.response.server.enabled`, the only one that is listed",
+    "DescribeTargetHealth": "`Include` is refused",
+}
 # And of HTTP and WebSocket APIs.
-_DOMAIN_NAMES = "no TLS: certificates are kept and not used; mutual TLS and routing rules are refused"
-_INTEGRATIONS = "VPC links, `TlsConfig` and other services of AWS (`IntegrationSubtype`) are refused"
+_DOMAIN_NAMES = "certificates are kept and not used: the node shows its own; mutual TLS and routing rules are refused"
+_INTEGRATIONS = (
+    "VPC links, `TlsConfig` and other services of AWS (`IntegrationSubtype`) are refused; WebSocket APIs have "
+    "`AWS_PROXY` alone"
+)
 _MISSING_OF_APIS: Mapping[str, str] = {
-    "CreateApi": "nothing answers at WebSocket APIs; `dualstack` is refused",
+    "CreateApi": "`dualstack` is refused",
     "UpdateApi": "as CreateApi",
     "ImportApi": "`split` as base path is refused; YAML needs the extra `apis`",
     "ReimportApi": "as ImportApi",
@@ -96,8 +114,46 @@ _MISSING_OF_APIS: Mapping[str, str] = {
     "UpdateDomainName": _DOMAIN_NAMES,
     "CreateIntegration": _INTEGRATIONS,
     "UpdateIntegration": _INTEGRATIONS,
-    "CreateStage": "`DetailedMetricsEnabled` is kept without effect; client certificates are refused",
+    "CreateRoute": "of WebSocket APIs API keys, models and request parameters are refused",
+    "UpdateRoute": "as CreateRoute",
+    "CreateRouteResponse": "models and parameters are refused",
+    "UpdateRouteResponse": "as CreateRouteResponse",
+    "CreateStage": "execution logs and client certificates are refused; `DetailedMetricsEnabled` is kept without "
+    "effect",
     "UpdateStage": "as CreateStage",
+}
+# And of REST APIs.
+_METHODS = "`COGNITO_USER_POOLS` and `authorizationScopes` are refused"
+_REST_INTEGRATIONS = "AWS services other than Lambda, VPC links, `tlsConfig` and response streaming are refused"
+_STAGES = (
+    "canaries, caches, client certificates, documentation versions and `tracingEnabled` are refused; metrics and "
+    "execution logs are kept without effect"
+)
+_REST_APIS = (
+    "private endpoints, `dualstack` and `minimumCompressionSize` are refused; `securityPolicy` is kept without effect"
+)
+_MISSING_OF_REST_APIS: Mapping[str, str] = {
+    "CreateApiKey": "`stageKeys`, which AWS has replaced by usage plans, are kept and do nothing",
+    "CreateAuthorizer": "`COGNITO_USER_POOLS` is refused",
+    "CreateDeployment": _STAGES,
+    "CreateDomainName": _DOMAIN_NAMES,
+    "CreateModel": "a schema that says anything needs the extra `apis`",
+    "CreateRestApi": _REST_APIS,
+    "CreateStage": _STAGES,
+    "GetModel": "`flatten` is refused",
+    "ImportRestApi": "`basepath=split` is refused, documentation stays away, YAML needs the extra `apis`; "
+    f"{_REST_APIS}",
+    "PutIntegration": _REST_INTEGRATIONS,
+    "PutMethod": _METHODS,
+    "PutRestApi": "as ImportRestApi",
+    "UpdateAccount": "`cloudwatchRoleArn` is kept and not needed",
+    "UpdateAuthorizer": "as CreateAuthorizer",
+    "UpdateDomainName": _DOMAIN_NAMES,
+    "UpdateIntegration": _REST_INTEGRATIONS,
+    "UpdateMethod": _METHODS,
+    "UpdateModel": "as CreateModel",
+    "UpdateRestApi": _REST_APIS,
+    "UpdateStage": _STAGES,
 }
 
 
@@ -149,7 +205,13 @@ def tables(node: Node) -> str:
             "",
             *_scheduler_operations(node, _model("scheduler")),
             "",
+            *_balancer_operations(node, _model("elbv2")),
+            "",
             *_http_api_operations(node, _model("apigatewayv2")),
+            "",
+            *_management_operations(node, _model("apigatewaymanagementapi")),
+            "",
+            *_rest_api_operations(node, _model("apigateway")),
             "",
             *_other_services(),
             "",
@@ -299,24 +361,71 @@ def _scheduler_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]
         yield f"| {name} | {state} | {missing} |"
 
 
+def _balancer_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    version = model["metadata"]["apiVersion"]
+    states = {
+        name: node.has("GET", f"/?Action={name}&Version={version}", "elasticloadbalancing", {})
+        for name in sorted(model["operations"])
+    }
+    yield f"## The Elastic Load Balancing API: {len(states)} operations"
+    yield ""
+    yield f"API version {version}: Application Load Balancers with functions behind them"
+    yield "([load-balancers.md](load-balancers.md) says what of each is refused). Classic Load Balancers are refused."
+    yield ""
+    yield "| Operation | State | What is missing |"
+    yield "|---|---|---|"
+    for name, has in states.items():
+        missing = _MISSING_OF_BALANCERS.get(name, "")
+        yield f"| {name} | {('partial' if missing else 'done') if has else 'absent'} | {missing} |"
+
+
 def _http_api_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    yield from _api_gateway_operations(
+        node,
+        model,
+        _MISSING_OF_APIS,
+        "API Gateway's version 2 API",
+        "[HTTP APIs](http-apis.md) and [WebSocket APIs](websocket-apis.md)",
+    )
+
+
+def _rest_api_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    yield from _api_gateway_operations(
+        node, model, _MISSING_OF_REST_APIS, "API Gateway's API", "[REST APIs](rest-apis.md)"
+    )
+
+
+def _api_gateway_operations(
+    node: Node, model: Mapping[str, Any], missing_of: Mapping[str, str], title: str, kind: str
+) -> Iterator[str]:
     rows, absent = [], []
     for name, operation in sorted(model["operations"].items()):
         method, path = operation["http"]["method"], re.sub("[{}]", "", operation["http"]["requestUri"])
         if not node.has(method, path, "apigateway", {}):
             absent.append(name)
             continue
-        missing = _MISSING_OF_APIS.get(name, "")
+        missing = missing_of.get(name, "")
         rows.append(f"| {name} | {'partial' if missing else 'done'} | {missing} |")
-    yield f"## API Gateway's version 2 API: {len(rows)} of {len(model['operations'])} operations"
+    yield f"## {title}: {len(rows)} of {len(model['operations'])} operations"
     yield ""
-    yield "For [HTTP APIs](http-apis.md)."
+    yield f"For {kind}."
     yield ""
     yield "| Operation | State | What is missing |"
     yield "|---|---|---|"
     yield from rows
     yield ""
     yield f"Absent: {', '.join(absent)}."
+
+
+def _management_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    states = {
+        name: node.has(operation["http"]["method"], "/@connections/1", "execute-api", {})
+        for name, operation in sorted(model["operations"].items())
+    }
+    yield "## The management API of WebSocket APIs"
+    yield ""
+    done = [name for name, has in states.items() if has]
+    yield f"{len(done)} of {len(states)} operations: {', '.join(done)} ([WebSocket APIs](websocket-apis.md))."
 
 
 def _other_services() -> Iterator[str]:

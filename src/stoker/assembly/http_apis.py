@@ -18,6 +18,7 @@ from stoker.gateways.authorizers import AuthorizerFunctions
 from stoker.gateways.domain_names.registry import DomainNames
 from stoker.gateways.domain_names.store import DomainNameStore
 from stoker.gateways.functions import GatewayFunctions
+from stoker.gateways.servers import Servers
 from stoker.gateways.throttles import Throttles
 from stoker.http_apis.answers import Answers
 from stoker.http_apis.api import ApisApi
@@ -31,6 +32,7 @@ from stoker.http_apis.issuers import Issuers
 from stoker.http_apis.members import SERVICE
 from stoker.http_apis.parts_api import AUTHORIZERS, INTEGRATIONS, ROUTES, PartsApi
 from stoker.http_apis.registry import ApiRegistry
+from stoker.http_apis.route_responses_api import RouteResponsesApi
 from stoker.http_apis.sites import HttpApis
 from stoker.http_apis.stages_api import StagesApi
 from stoker.http_apis.store import ApiStore
@@ -59,6 +61,7 @@ class Gateways:
     authorizers: AuthorizerFunctions
     throttles: Throttles
     access_logs: AccessLogs
+    servers: Servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ async def open_gateways(
     invocations: Invocations,
     clock: Clock,
     background: Background,
+    parts: AsyncExitStack,
 ) -> Gateways:
     """Domain names are loaded."""
     gateway_functions = GatewayFunctions(
@@ -86,6 +90,8 @@ async def open_gateways(
     own_names = {LOCAL_DOMAIN, settings.host, *settings.allowed_hosts.split(), *domains}
     domain_names = DomainNames(DomainNameStore(stores.database), background, own_names)
     await domain_names.load()
+    servers = Servers()
+    parts.callback(servers.close)
     return Gateways(
         ApiAddresses(domains),
         domain_names,
@@ -93,6 +99,7 @@ async def open_gateways(
         AuthorizerFunctions(gateway_functions),
         Throttles(),
         AccessLogs(stores.logs, clock),
+        servers,
     )
 
 
@@ -112,9 +119,8 @@ async def open_http_apis(
     parts.callback(issuers.close)
     authorization = Authorization(gateways.functions, gateways.authorizers, Tokens(issuers, clock))
     calls = FunctionCalls(gateways.functions, settings.limits.request_payload_bytes_max)
-    servers = HttpCalls()
-    parts.callback(servers.close)
-    sites = HttpApis(registry, Answers(authorization, calls, servers), gateways.throttles, gateways.access_logs, clock)
+    answers = Answers(authorization, calls, HttpCalls(gateways.servers))
+    sites = HttpApis(registry, answers, gateways.throttles, gateways.access_logs, clock)
     service = None
     if isinstance(aws.choices.of("apigateway"), Here):
         operations = _operations(registry, gateways, clock)
@@ -127,6 +133,7 @@ def _operations(registry: ApiRegistry, gateways: Gateways, clock: Clock) -> dict
     rooms: tuple[_Room, ...] = (
         ApisApi(registry, gateways.addresses, gateways.domain_names, clock),
         *(PartsApi(registry, rules, clock) for rules in (ROUTES, INTEGRATIONS, AUTHORIZERS)),
+        RouteResponsesApi(registry, clock),
         StagesApi(registry, gateways.domain_names, clock),
         DomainNamesApi(gateways.domain_names, registry, clock),
         TagsApi(registry, gateways.domain_names),

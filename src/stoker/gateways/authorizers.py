@@ -26,7 +26,12 @@ Context = Mapping[str, str | int | float | bool | None]
 
 
 class AuthorizerFailedError(Exception):
-    """The function could not be asked, failed, or said nothing that could be understood."""
+    """The function could not be asked, failed, or said nothing that could be understood. `said` is the message of the
+    error that it raised: to REST APIs `Unauthorized` means something."""
+
+    def __init__(self, message: str, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ class AuthorizerFunctions:
         except (LambdaError, TimeoutError) as error:
             raise AuthorizerFailedError(str(error) or "the authorizer took too long") from None
         if result.function_error is not None:
-            raise AuthorizerFailedError("the authorizer failed")
+            raise AuthorizerFailedError("the authorizer failed", _error_message(result.payload))
         try:
             document = msgspec.json.decode(result.payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -137,3 +142,12 @@ class AuthorizerFunctions:
         """Everything that was said for keys that `belongs` is true of."""
         for key in [key for key in self._kept if belongs(key)]:
             del self._kept[key]
+
+
+def _error_message(payload: bytes) -> str:
+    try:
+        document = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    message = document.get("errorMessage") if isinstance(document, dict) else None
+    return message if isinstance(message, str) else ""

@@ -81,6 +81,10 @@ class OperationModel:
 
     def _read_query(self, query: Mapping[str, list[str]], members: dict[str, Any]) -> None:
         for member in self.query_members:
+            if member.shape.kind == "map":  # all that no other member is
+                names = {other.wire_name for other in self.query_members} | self.fixed_query.keys()
+                members[member.name] = {name: texts[-1] for name, texts in query.items() if name not in names}
+                continue
             texts = query.get(member.wire_name)
             if not texts:
                 continue

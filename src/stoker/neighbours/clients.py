@@ -85,11 +85,6 @@ class AwsClients:
         """Such a call takes no thread and no connection, and ends when its caller is cancelled."""
         return service in self._own and isinstance(self._choices.of(self._signing_name(service)), Here)
 
-    def _signing_name(self, service: str) -> str:
-        if service not in self._signing_names:
-            self._signing_names[service] = signing_name(service)
-        return self._signing_names[service]
-
     async def download(
         self, account_id: str, region: str, bucket: str, key: str, version_id: str | None, limit_bytes: int
     ) -> bytes:
@@ -137,6 +132,11 @@ class AwsClients:
         if isinstance(neighbour, Off | Here):
             raise NeighbourError(f"The service {service} is off on this node (setting neighbours.{service}).")
         return neighbour
+
+    def _signing_name(self, service: str) -> str:
+        if service not in self._signing_names:
+            self._signing_names[service] = signing_name(service)
+        return self._signing_names[service]
 
     def _client(self, service: str, account_id: str, region: str) -> Any:
         key = (service, account_id, region)

@@ -1,0 +1,5 @@
+"""What can go wrong with a template."""
+
+
+class TemplateError(Exception):
+    """It is none, or it asks for what cannot be done."""
