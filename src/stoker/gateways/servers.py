@@ -95,11 +95,12 @@ def forwarded_headers(call: HttpCall) -> urllib3.HTTPHeaderDict:
             host = value
         elif name.lower() != "content-length" and is_passed_to_function(name.lower()):
             headers.add(name, value)
+    scheme = "http" if call.tls is None else "https"
     forwarded = headers.get("x-forwarded-for")
     headers["x-forwarded-for"] = f"{forwarded}, {call.source_ip}" if forwarded else call.source_ip
     headers["x-forwarded-port"] = call.port
-    headers["x-forwarded-proto"] = "http"
-    headers["forwarded"] = f"for={call.source_ip};host={host};proto=http"
+    headers["x-forwarded-proto"] = scheme
+    headers["forwarded"] = f"for={call.source_ip};host={host};proto={scheme}"
     headers.setdefault("accept-encoding", "identity")  # else urllib3 asks for what the client may not know
     return headers
 
