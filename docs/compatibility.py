@@ -100,7 +100,7 @@ _MISSING_OF_BALANCERS: Mapping[str, str] = {
     "DescribeTargetHealth": "`Include` is refused",
 }
 # And of HTTP and WebSocket APIs.
-_DOMAIN_NAMES = "no TLS: certificates are kept and not used; mutual TLS and routing rules are refused"
+_DOMAIN_NAMES = "certificates are kept and not used: the node shows its own; mutual TLS and routing rules are refused"
 _INTEGRATIONS = (
     "VPC links, `TlsConfig` and other services of AWS (`IntegrationSubtype`) are refused; WebSocket APIs have "
     "`AWS_PROXY` alone"
@@ -122,6 +122,39 @@ _MISSING_OF_APIS: Mapping[str, str] = {
     "CreateStage": "execution logs and client certificates are refused; `DetailedMetricsEnabled` is kept without "
     "effect",
     "UpdateStage": "as CreateStage",
+}
+# And of REST APIs.
+_METHODS = "`COGNITO_USER_POOLS` and `authorizationScopes` are refused"
+_REST_INTEGRATIONS = "AWS services other than Lambda, VPC links, `tlsConfig` and response streaming are refused"
+_STAGES = (
+    "canaries, caches, client certificates, documentation versions and `tracingEnabled` are refused; metrics and "
+    "execution logs are kept without effect"
+)
+_REST_APIS = (
+    "private endpoints, `dualstack` and `minimumCompressionSize` are refused; `securityPolicy` is kept without effect"
+)
+_MISSING_OF_REST_APIS: Mapping[str, str] = {
+    "CreateApiKey": "`stageKeys`, which AWS has replaced by usage plans, are kept and do nothing",
+    "CreateAuthorizer": "`COGNITO_USER_POOLS` is refused",
+    "CreateDeployment": _STAGES,
+    "CreateDomainName": _DOMAIN_NAMES,
+    "CreateModel": "a schema that says anything needs the extra `apis`",
+    "CreateRestApi": _REST_APIS,
+    "CreateStage": _STAGES,
+    "GetModel": "`flatten` is refused",
+    "ImportRestApi": "`basepath=split` is refused, documentation stays away, YAML needs the extra `apis`; "
+    f"{_REST_APIS}",
+    "PutIntegration": _REST_INTEGRATIONS,
+    "PutMethod": _METHODS,
+    "PutRestApi": "as ImportRestApi",
+    "UpdateAccount": "`cloudwatchRoleArn` is kept and not needed",
+    "UpdateAuthorizer": "as CreateAuthorizer",
+    "UpdateDomainName": _DOMAIN_NAMES,
+    "UpdateIntegration": _REST_INTEGRATIONS,
+    "UpdateMethod": _METHODS,
+    "UpdateModel": "as CreateModel",
+    "UpdateRestApi": _REST_APIS,
+    "UpdateStage": _STAGES,
 }
 
 
@@ -178,6 +211,8 @@ def tables(node: Node) -> str:
             *_http_api_operations(node, _model("apigatewayv2")),
             "",
             *_management_operations(node, _model("apigatewaymanagementapi")),
+            "",
+            *_rest_api_operations(node, _model("apigateway")),
             "",
             *_other_services(),
             "",
@@ -346,17 +381,35 @@ def _balancer_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _http_api_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    yield from _api_gateway_operations(
+        node,
+        model,
+        _MISSING_OF_APIS,
+        "API Gateway's version 2 API",
+        "[HTTP APIs](http-apis.md) and [WebSocket APIs](websocket-apis.md)",
+    )
+
+
+def _rest_api_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    yield from _api_gateway_operations(
+        node, model, _MISSING_OF_REST_APIS, "API Gateway's API", "[REST APIs](rest-apis.md)"
+    )
+
+
+def _api_gateway_operations(
+    node: Node, model: Mapping[str, Any], missing_of: Mapping[str, str], title: str, kind: str
+) -> Iterator[str]:
     rows, absent = [], []
     for name, operation in sorted(model["operations"].items()):
         method, path = operation["http"]["method"], re.sub("[{}]", "", operation["http"]["requestUri"])
         if not node.has(method, path, "apigateway", {}):
             absent.append(name)
             continue
-        missing = _MISSING_OF_APIS.get(name, "")
+        missing = missing_of.get(name, "")
         rows.append(f"| {name} | {'partial' if missing else 'done'} | {missing} |")
-    yield f"## API Gateway's version 2 API: {len(rows)} of {len(model['operations'])} operations"
+    yield f"## {title}: {len(rows)} of {len(model['operations'])} operations"
     yield ""
-    yield "For [HTTP APIs](http-apis.md) and [WebSocket APIs](websocket-apis.md)."
+    yield f"For {kind}."
     yield ""
     yield "| Operation | State | What is missing |"
     yield "|---|---|---|"

@@ -106,7 +106,7 @@ async def serve(settings: Settings) -> None:
         invocations = await join_invocations(settings, stores, functions, environments, aws, clock, background)
         schedules = open_schedules(stores, aws, invocations, clock, background)
         load_balancers = await open_load_balancers(settings, stores, functions, invocations, aws, clock, background)
-        gateways = await open_gateways(settings, stores, functions, invocations, clock, background)
+        gateways = await open_gateways(settings, stores, functions, invocations, clock, background, parts)
         http_apis = await open_http_apis(settings, stores, aws, gateways, clock, background, parts)
         websocket_apis = open_websocket_apis(http_apis, gateways, clock)
         rest_apis = await open_rest_apis(settings, stores, aws, invocations, gateways, clock, background, parts)

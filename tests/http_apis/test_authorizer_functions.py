@@ -1,15 +1,17 @@
 """Amazon API Gateway Developer Guide, "Control access to HTTP APIs with AWS Lambda authorizers"."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.conftest import Deploy
-from tests.http_apis.conftest import ACCOUNT, ApiClient, Apis, arn_of
+from tests.conftest import Deploy, Node, NodeProcess, deployer
+from tests.http_apis.conftest import ACCOUNT, ECHO, ApiClient, Apis, arn_of
 
 # Answers what the header `x-verdict` says, with how often it was asked and what it was given.
 AUTHORIZER = {
@@ -108,6 +110,7 @@ def test_a_policy_lets_pass_what_it_allows(apis: Apis, function: str, authorizer
         assert json.loads(found["event"])["identitySource"] == "t"
     assert api.ask(path="/other", headers=policy(resource=[ARN])).status == 403
     assert api.ask("PUT", "/allowed", headers=policy(resource=[ARN])).status == 403
+    assert api.ask(path="/%61llowed", headers=policy(resource=[ARN])).status == 200
     assert api.ask(path="/allowed", headers=policy("Deny")).status == 403
 
 
@@ -150,6 +153,35 @@ def test_an_answer_is_kept_for_the_same_identity_and_its_policy_asked_anew(
     assert second > first
     apis.client.reset_authorizers_cache(ApiId=api.id, StageName="$default")
     assert asked() > second
+
+
+def test_a_signature_is_verified_on_a_node_with_credentials(
+    start_node: Callable[..., tuple[NodeProcess, Node]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    _, node = start_node(STOKER_ACCESS_KEY_ID="AKIDEXAMPLE", STOKER_SECRET_ACCESS_KEY="secret")
+    session = {"endpoint_url": node.endpoint, "region_name": "us-east-1"}
+    client, functions = boto3.client("apigatewayv2", **session), boto3.client("lambda", **session)
+    deploy, _ = deployer(functions)
+    function = deploy(None, ECHO)
+    api = ApiClient(node, client.create_api(Name="a", ProtocolType="HTTP", Target=arn_of(function))["ApiId"])
+    functions.add_permission(
+        FunctionName=function, StatementId="a", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
+    )
+    (route,) = client.get_routes(ApiId=api.id)["Items"]
+    client.update_route(ApiId=api.id, RouteId=route["RouteId"], AuthorizationType="AWS_IAM")
+
+    def signed(secret: str, service: str = "execute-api") -> dict[str, str]:
+        request = AWSRequest("GET", f"http://{api.host}/")
+        SigV4Auth(Credentials("AKIDEXAMPLE", secret), service, "us-east-1").add_auth(request)
+        return dict(request.headers)
+
+    assert api.ask(headers=signed("secret")).status == 200
+    for headers in (signed("another"), signed("secret", "lambda"), {}):
+        reply = api.ask(headers=headers)
+        assert (reply.status, reply.document) == (403, {"message": "Forbidden"})
 
 
 def test_a_signature_lets_the_account_of_the_api_pass(apis: Apis, function: str) -> None:

@@ -141,7 +141,8 @@ def test_what_cannot_be_is_refused(api: Api) -> None:
             "Timeout",
         ),
         ({"type": "MOCK", "passthroughBehavior": "SOMETIMES"}, "passthroughBehavior"),
-        ({"type": "HTTP", "integrationHttpMethod": "GET", "uri": "http://x"}, "Stoker does not support"),
+        ({"type": "HTTP", "integrationHttpMethod": "GET", "uri": "nonsense"}, "Invalid HTTP endpoint"),
+        ({"type": "HTTP_PROXY", "uri": "http://x"}, "HttpMethod must be non-empty"),
         ({"type": "MOCK", "tlsConfig": {"insecureSkipVerification": True}}, "Stoker does not support tlsConfig"),
         (
             {

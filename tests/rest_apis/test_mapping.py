@@ -1,6 +1,11 @@
 """Integrations that are no proxies: templates, mocks, and the choice of a response."""
 
+import contextlib
 import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -210,3 +215,104 @@ def test_gateway_responses_say_it_as_their_owner_likes(api: Api, echo: str) -> N
     failed = api.ask("GET", "/prod/", headers={"x-answer": "error"})
     assert (failed.status, failed.headers["x-bad"]) == (502, "yes")
     assert json.loads(failed.body) == {"message": "Internal server error"}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers with what it was asked, and with the status that its path names."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        if "slow" in self.path:
+            time.sleep(1)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        content = json.dumps(
+            {
+                "method": self.command,
+                "path": self.path,
+                "headers": {name.lower(): value for name, value in self.headers.items()},
+                "body": body.decode(),
+            }
+        ).encode()
+        self.send_response(404 if "missing" in self.path else 200)
+        for name, value in (("Content-Type", "application/json"), ("Set-Cookie", "a=1"), ("X-A", "b")):
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        with contextlib.suppress(BrokenPipeError):  # nobody waits for what is slow
+            self.wfile.write(content)
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_request_is_passed_on_to_another_server_and_the_answer_back(api: Api, server: str) -> None:
+    at = api.method("/all/{proxy+}", "ANY", requestParameters={"method.request.path.proxy": True})
+    api.client.put_integration(
+        **at,
+        type="HTTP_PROXY",
+        integrationHttpMethod="ANY",
+        uri=f"{server}/b/{{proxy}}",
+        requestParameters={
+            "integration.request.path.proxy": "method.request.path.proxy",
+            "integration.request.header.X-Stage": "context.stage",
+            "integration.request.querystring.fixed": "'1'",
+        },
+    )
+    api.deploy()
+    reply = api.ask("POST", "/prod/all/c%20d/e?x=1", b"body", {"X-Own": "1", "Content-Type": "text/plain"})
+    document = reply.document
+    assert (document["method"], document["path"], document["body"]) == ("POST", "/b/c%20d/e?x=1&fixed=1", "body")
+    assert (document["headers"]["x-own"], document["headers"]["x-stage"]) == ("1", "prod")
+    assert document["headers"]["x-forwarded-for"] == "127.0.0.1"
+    assert (reply.status, reply.headers["x-a"], reply.headers["set-cookie"]) == (200, "b", "a=1")
+    assert api.ask("GET", "/prod/all/missing").status == 404
+
+
+def test_what_is_mapped_is_asked_of_another_server_and_its_status_selects_the_response(api: Api, server: str) -> None:
+    at = api.method("/pets/{id}", "POST")
+    api.client.put_integration(
+        **at,
+        type="HTTP",
+        integrationHttpMethod="POST",
+        uri=f"{server}/{{id}}",
+        requestTemplates={"application/json": '{"n": $input.json("$.name")}'},
+        requestParameters={
+            "integration.request.path.id": "method.request.path.id",
+            "integration.request.header.X-Name": "method.request.body.name",
+        },
+    )
+    respond(api, at, "200", {"X-Other": "integration.response.header.X-A"})
+    template = {"application/json": '{"asked": "$input.path("$.path")"}'}
+    respond(api, at, "410", selectionPattern=r"4\d\d", responseTemplates=template)
+    api.deploy()
+    reply = api.ask("POST", "/prod/pets/7?x=1", b'{"name": "Rex"}', {"X-Own": "1"})
+    document = reply.document
+    assert (reply.status, reply.headers["x-other"]) == (200, "b")
+    assert (document["path"], document["body"], document["headers"]["x-name"]) == ("/7", '{"n": "Rex"}', "Rex")
+    assert "x-own" not in document["headers"]
+    reply = api.ask("POST", "/prod/pets/missing", b'{"name": "Rex"}')
+    assert (reply.status, reply.document) == (410, {"asked": "/missing"})
+
+
+def test_a_server_that_is_late_or_away_is_told_of(api: Api, server: str) -> None:
+    for path, uri in (("/late", f"{server}/slow"), ("/away", "http://127.0.0.1:9/")):
+        at = api.method(path, "GET")
+        api.client.put_integration(**at, type="HTTP_PROXY", integrationHttpMethod="GET", uri=uri, timeoutInMillis=200)
+    api.deploy()
+    reply = api.ask("GET", "/prod/late")
+    assert (reply.status, reply.document) == (504, {"message": "Endpoint request timed out"})
+    reply = api.ask("GET", "/prod/away")
+    assert (reply.status, reply.document) == (504, {"message": "Network error communicating with endpoint"})

@@ -106,7 +106,7 @@ def test_a_result_says_the_response(api: Api) -> None:
     assert (reply.headers["x-one"], reply.headers["x-both"]) == ("1", "multi, solo")
     assert [value for name, value in reply.pairs if name == "set-cookie"] == ["a=1", "b=2"]
     assert reply.headers["content-type"] == "application/json"
-    assert reply.headers["x-amzn-trace-id"].startswith("root=")
+    assert reply.headers["x-amzn-trace-id"].startswith("Root=1-")
 
 
 @pytest.mark.parametrize("result", [None, {}, "text", {"statusCode": 200, "other": 1}, {"body": {"a": 1}}, []])

@@ -18,6 +18,7 @@ from stoker.gateways.authorizers import AuthorizerFunctions
 from stoker.gateways.domain_names.registry import DomainNames
 from stoker.gateways.domain_names.store import DomainNameStore
 from stoker.gateways.functions import GatewayFunctions
+from stoker.gateways.servers import Servers
 from stoker.gateways.throttles import Throttles
 from stoker.http_apis.answers import Answers
 from stoker.http_apis.api import ApisApi
@@ -39,7 +40,8 @@ from stoker.http_apis.tags_api import TagsApi
 from stoker.http_apis.tokens import Tokens
 from stoker.invocations.authorisation import Authorisation
 from stoker.lambda_model.call import Operation
-from stoker.neighbours.choices import Elsewhere, Off
+from stoker.neighbours.choices import Here
+from stoker.neighbours.user_pool_keys import EmbeddedUserPools
 from stoker.supervision import Background
 
 PATH_PREFIX = "/v2/"
@@ -59,6 +61,7 @@ class Gateways:
     authorizers: AuthorizerFunctions
     throttles: Throttles
     access_logs: AccessLogs
+    servers: Servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ async def open_gateways(
     invocations: Invocations,
     clock: Clock,
     background: Background,
+    parts: AsyncExitStack,
 ) -> Gateways:
     """Domain names are loaded."""
     gateway_functions = GatewayFunctions(
@@ -86,6 +90,8 @@ async def open_gateways(
     own_names = {LOCAL_DOMAIN, settings.host, *settings.allowed_hosts.split(), *domains}
     domain_names = DomainNames(DomainNameStore(stores.database), background, own_names)
     await domain_names.load()
+    servers = Servers()
+    parts.callback(servers.close)
     return Gateways(
         ApiAddresses(domains),
         domain_names,
@@ -93,6 +99,7 @@ async def open_gateways(
         AuthorizerFunctions(gateway_functions),
         Throttles(),
         AccessLogs(stores.logs, clock),
+        servers,
     )
 
 
@@ -108,16 +115,16 @@ async def open_http_apis(
     """APIs are loaded."""
     registry = ApiRegistry(ApiStore(stores.database), background)
     await registry.load()
-    issuers = Issuers()
+    issuers = Issuers(EmbeddedUserPools(aws.choices, aws.clients, aws.forwarder))
     parts.callback(issuers.close)
     authorization = Authorization(gateways.functions, gateways.authorizers, Tokens(issuers, clock))
     calls = FunctionCalls(gateways.functions, settings.limits.request_payload_bytes_max)
-    servers = HttpCalls()
-    parts.callback(servers.close)
-    sites = HttpApis(registry, Answers(authorization, calls, servers), gateways.throttles, gateways.access_logs, clock)
+    answers = Answers(authorization, calls, HttpCalls(gateways.servers))
+    sites = HttpApis(registry, answers, gateways.throttles, gateways.access_logs, clock)
     service = None
-    if not isinstance(aws.choices.by_service.get("apigateway"), Elsewhere | Off):
+    if isinstance(aws.choices.of("apigateway"), Here):
         operations = _operations(registry, gateways, clock)
+        aws.clients.serve(SERVICE, operations)
         service = RestService(SERVICE, operations, validation_code="BadRequestException", path_prefix=PATH_PREFIX)
     return HttpApiRooms(service, registry, sites)
 

@@ -27,6 +27,7 @@ from stoker.rest_apis.keys_api import KeysApi
 from stoker.rest_apis.mapping import Mappings
 from stoker.rest_apis.methods_api import MethodsApi
 from stoker.rest_apis.parts_api import PartsApi
+from stoker.rest_apis.server_calls import ServerCalls
 from stoker.rest_apis.sites import RestApis
 from stoker.rest_apis.stages_api import StagesApi
 from stoker.rest_apis.store import ItemStore
@@ -70,7 +71,8 @@ async def open_rest_apis(
     authorization = Authorization(gateways.functions, gateways.authorizers)
     calls = FunctionCalls(gateways.functions, invocations.events, settings.limits.request_payload_bytes_max)
     admission = Admission(catalogue, usage, gateways.throttles)
-    answers = Answers(authorization, admission, calls, Mappings(calls))
+    servers = ServerCalls(gateways.servers)
+    answers = Answers(authorization, admission, calls, servers, Mappings(calls, servers))
     sites = RestApis(catalogue, answers, gateways.throttles, gateways.access_logs, clock)
     service = None
     if isinstance(aws.choices.of(SERVICE), Here):

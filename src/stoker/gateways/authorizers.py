@@ -19,7 +19,7 @@ from stoker.gateways.policies import Facts, allows
 from stoker.invocation import Invocation
 
 KEPT_VERDICTS_MAX = 10_000
-# AWS gives authorizer functions no other time than integrations have by default.
+# Where a kind of API knows of no other: the time that integrations have by default.
 AUTHORIZER_TIMEOUT_S = 30.0
 
 Context = Mapping[str, str | int | float | bool | None]
@@ -106,13 +106,15 @@ class AuthorizerFunctions:
             return None
         return verdict
 
-    async def ask(self, invocation: Invocation, read: Callable[[Any], Verdict]) -> Verdict:
+    async def ask(
+        self, invocation: Invocation, read: Callable[[Any], Verdict], timeout_s: float = AUTHORIZER_TIMEOUT_S
+    ) -> Verdict:
         """What the function says now; `read` understands its result. Raises AuthorizerFailedError.
 
         Whether the API may invoke it has been checked.
         """
         try:
-            result = await self._functions.invoke(invocation, AUTHORIZER_TIMEOUT_S)
+            result = await self._functions.invoke(invocation, timeout_s)
         except (LambdaError, TimeoutError) as error:
             raise AuthorizerFailedError(str(error) or "the authorizer took too long") from None
         if result.function_error is not None:

@@ -10,7 +10,8 @@ from stoker.http_apis.authorization import Authorization
 from stoker.http_apis.function_calls import FunctionCalls
 from stoker.http_apis.http_calls import HttpCalls
 from stoker.http_apis.mapping import mapped_answer
-from stoker.http_apis.requests import ApiRequest, response_values
+from stoker.http_apis.requests import ApiRequest
+from stoker.http_apis.variables import response_values
 from stoker.http_events.records import HttpAnswer
 from stoker.lambda_model.encoding import WireAnswer
 

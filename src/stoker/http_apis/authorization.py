@@ -20,11 +20,15 @@ from stoker.gateways.authorizers import (
 from stoker.gateways.functions import GatewayFunctions, function_of, with_stage_variables
 from stoker.http_apis.events import authorizer_event
 from stoker.http_apis.plans import Authorizer
-from stoker.http_apis.requests import ApiRequest, Authorised, identity_value
+from stoker.http_apis.requests import ApiRequest, Authorised
 from stoker.http_apis.tokens import Tokens
+from stoker.http_apis.variables import identity_value
 from stoker.http_events.format_2 import iam_authorizer
 from stoker.invocation import Invocation
 from stoker.invocations.signer import signer
+
+# Quotas for HTTP APIs: "Timeout for Lambda authorizer response".
+AUTHORIZER_TIMEOUT_S = 10.0
 
 log = logging.getLogger("stoker.http_apis")
 
@@ -93,6 +97,7 @@ class Authorization:
         verdict = await self._authorizers.ask(
             Invocation(new_request_id(), target, event, trace),
             simple_verdict if authorizer.is_simple else policy_verdict,
+            AUTHORIZER_TIMEOUT_S,
         )
         if may_keep:
             self._authorizers.remember(key, verdict, authorizer.result_ttl_s)

@@ -6,7 +6,8 @@ import msgspec
 
 from stoker.http_apis.mapping import mapped_call
 from stoker.http_apis.plans import Integration, PayloadFormat
-from stoker.http_apis.requests import ApiRequest, Authorised, mapping_values
+from stoker.http_apis.requests import ApiRequest, Authorised
+from stoker.http_apis.variables import mapping_values
 from stoker.http_events import format_1, format_2
 from stoker.http_events.format_1 import ProxyRoute
 from stoker.http_events.records import CallContext, HttpCall, RouteContext

@@ -13,7 +13,7 @@ from stoker.http_events import format_1, format_2
 from stoker.http_events.records import HttpAnswer, InvalidAnswerError
 from stoker.invocation import Invocation, InvocationResult
 
-# Of an answer that says nothing of its type (unverified; of function URLs another one is recorded).
+# Of an answer that says nothing of its type; that of function URLs is another.
 _DEFAULT_TYPE = "text/plain; charset=utf-8"
 _FAILED = "Internal Server Error"
 _UNAVAILABLE = "Service Unavailable"

@@ -8,7 +8,8 @@ import json
 
 from stoker.errors import LambdaError
 from stoker.gateways.authorizers import context_texts
-from stoker.http_apis.requests import ApiRequest, Arrival, Authorised, arrival_variables
+from stoker.http_apis.requests import ApiRequest, Arrival, Authorised
+from stoker.http_apis.variables import arrival_variables
 from stoker.lambda_model.encoding import WireAnswer
 
 

@@ -48,7 +48,8 @@ class StagesApi:
         def create(api: Api) -> Api:
             if name in api.all("stage"):
                 raise conflict("Stage already exists")
-            return self._with_stage(api, name, {**fresh_stage(name, now_s), **members}, now_s)
+            stage = {**fresh_stage(name, now_s), **members}
+            return self._with_stage(api, name, stage, now_s, members.get("DeploymentId"))
 
         api = await self._registry.change(key_of(call), create)
         return ApiAnswer(shown(api.all("stage")[name]))
@@ -110,11 +111,10 @@ class StagesApi:
         return ApiAnswer()
 
     def _with_stage(self, api: Api, name: str, stage: Document, now_s: float, deployment_id: str | None = None) -> Api:
-        """`deployment_id` is that which an update asks for; a new stage says it itself. Raises BadRequestException."""
+        """`deployment_id` is that which the request asks for. Raises BadRequestException."""
         check_stage(api, stage)
-        asked = deployment_id or stage.get("DeploymentId")
-        if asked is not None and asked not in api.all("deployment"):
-            raise invalid(f"Deployment ID {asked} could not be found")
+        if deployment_id is not None and deployment_id not in api.all("deployment"):
+            raise invalid(f"Deployment ID {deployment_id} could not be found")
         was_automatic = bool(api.all("stage").get(name, {}).get("AutoDeploy"))
         if stage.get("AutoDeploy") and deployment_id is not None:
             raise invalid("DeploymentId cannot be set for a stage that deploys automatically")

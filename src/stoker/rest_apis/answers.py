@@ -3,13 +3,13 @@
 from stoker.front_door.endpoints import Received
 from stoker.front_door.identity import CredentialScope
 from stoker.http_events.records import HttpAnswer
-from stoker.invocations.trace import answer_header
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.rest_apis.admission import Admission
 from stoker.rest_apis.authorization import Authorization
-from stoker.rest_apis.function_calls import FunctionCalls, failed
+from stoker.rest_apis.function_calls import FunctionCalls, failed, shown_trace
 from stoker.rest_apis.mapping import Mappings
 from stoker.rest_apis.requests import ApiRequest
+from stoker.rest_apis.server_calls import ServerCalls
 from stoker.rest_apis.validation import check_request
 
 # Without a body by definition (RFC 9110, 6.4.1): one that was sent would be taken for the next answer.
@@ -20,11 +20,17 @@ class Answers:
     """Of all REST APIs."""
 
     def __init__(
-        self, authorization: Authorization, admission: Admission, functions: FunctionCalls, mappings: Mappings
+        self,
+        authorization: Authorization,
+        admission: Admission,
+        functions: FunctionCalls,
+        servers: ServerCalls,
+        mappings: Mappings,
     ) -> None:
         self._authorization = authorization
         self._admission = admission
         self._functions = functions
+        self._servers = servers
         self._mappings = mappings
 
     async def answer(self, asked: ApiRequest, received: Received, credentials: CredentialScope | None) -> WireAnswer:
@@ -38,7 +44,9 @@ class Answers:
             raise failed(500)
         if integration.type == "AWS_PROXY":
             answer, trace = await self._functions.proxied(asked, integration)
-            return _wire(answer, {"x-amzn-trace-id": answer_header(trace)})
+            return _wire(answer, {"x-amzn-trace-id": shown_trace(trace)})
+        if integration.type == "HTTP_PROXY":
+            return _wire(await self._servers.proxied(asked, integration), {})
         return await self._mappings.answer(asked, integration)
 
 

@@ -13,7 +13,7 @@ from stoker.gateways.domain_names.registry import DomainNames
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.rest_apis.catalogue import STAGES, Catalogue
 from stoker.rest_apis.domain_name_checks import check_base_path, check_domain_name
-from stoker.rest_apis.errors import BadRequestError, ConflictError, NotFoundError
+from stoker.rest_apis.errors import BadRequestError, ConflictError, NotFoundError, not_supported
 from stoker.rest_apis.ids import new_id
 from stoker.rest_apis.lookups import find_definition, place_of
 from stoker.rest_apis.pages import page
@@ -59,6 +59,8 @@ class DomainsApi:
 
     async def create_domain_name(self, call: ApiCall) -> ApiAnswer:
         refuse_unsupported(call.members)
+        if call.members.get("policy"):
+            raise not_supported("policies of domain names")
         key = DomainNameKey(*place_of(call), call.members["domainName"].lower())
         check_domain_name(key.name)
         own = {name: call.members[name] for name in _OWN_MEMBERS if call.members.get(name) is not None}

@@ -89,6 +89,11 @@ class FunctionCalls:
         return failed(500)
 
 
+def shown_trace(trace: str) -> str:
+    """A trace header as clients of REST APIs get it: without the lineage, which is between functions."""
+    return trace.partition(";Lineage=")[0]
+
+
 def failed(status: int) -> RequestRefusedError:
     """What is behind an API did not do what it should; why is for the log."""
     return RequestRefusedError("INTEGRATION_FAILURE", answer_status=status)

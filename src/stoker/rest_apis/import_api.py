@@ -175,7 +175,7 @@ def _document(body: bytes) -> Any:
     try:
         yaml = import_module("yaml")
     except ImportError:
-        raise BadRequestError("Stoker needs the library PyYAML for YAML: install stoker[gateways]") from None
+        raise BadRequestError("Stoker needs the library PyYAML for YAML: install stoker[apis]") from None
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.CSafeLoader)):
             raise not_supported("aliases in YAML")  # a small document can become as large as it likes by them

@@ -29,6 +29,7 @@ FUNCTION_URI = re.compile(
     r"arn:aws[a-z-]*:apigateway:[^:]+:lambda:path/2015-03-31/functions/(?P<function>[^/]+)/invocations"
 )
 _STREAMING_URI = re.compile(r"arn:aws[a-z-]*:apigateway:[^:]+:lambda:path/2021-11-15/.+")
+_SERVER_URI = re.compile(r"(?:https?://|\$\{stageVariables\.)[^\s]+")
 
 
 class IntegrationsApi:
@@ -134,7 +135,7 @@ def check_integration(integration: Integration) -> None:
     if kind in ("AWS", "AWS_PROXY"):
         _check_function(integration)
     elif kind in ("HTTP", "HTTP_PROXY"):
-        raise not_supported(f"integrations of type {kind}")
+        _check_server(integration)
     if integration.passthrough_behavior not in _PASSTHROUGH:
         raise BadRequestError(f"Enumeration value for passthroughBehavior must be one of [{', '.join(_PASSTHROUGH)}]")
     if integration.content_handling not in _CONTENT_HANDLING:
@@ -184,6 +185,13 @@ def _check_function(integration: Integration) -> None:
     if ":lambda:" in uri:
         raise BadRequestError("AWS ARN for integration must contain path or action")
     raise not_supported("integrations with AWS services other than Lambda")
+
+
+def _check_server(integration: Integration) -> None:
+    if not integration.http_method:
+        raise BadRequestError("Enumeration value for HttpMethod must be non-empty")
+    if _SERVER_URI.match(integration.uri or "") is None:
+        raise BadRequestError("Invalid HTTP endpoint specified for URI")
 
 
 def _response_of(method: Method, call: ApiCall) -> IntegrationResponse:

@@ -14,15 +14,14 @@ from typing import Any, NamedTuple
 
 from stoker.http_events.bodies import is_one_of
 from stoker.http_events.connection_headers import answer_headers
-from stoker.invocations.trace import answer_header
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.rest_apis.errors import RequestRefusedError
-from stoker.rest_apis.function_calls import FunctionCalls, failed
-from stoker.rest_apis.json_paths import JsonPathError, find
+from stoker.rest_apis.function_calls import FunctionCalls, failed, shown_trace
 from stoker.rest_apis.records import Integration, IntegrationResponse
 from stoker.rest_apis.requests import ApiRequest
-from stoker.rest_apis.template_values import Body, template_values
-from stoker.rest_apis.variables import variables_of
+from stoker.rest_apis.server_calls import ServerCalls
+from stoker.rest_apis.template_values import template_values
+from stoker.rest_apis.variables import Body, at_path, mapped_value
 from stoker.velocity.errors import TemplateError
 from stoker.velocity.template import Template
 from stoker.velocity.values import text_of
@@ -36,18 +35,24 @@ _METHOD_HEADER = "method.response.header."
 
 
 class Outcome(NamedTuple):
-    """What came back from behind: a body, and the text by which a response is selected ("" after a success)."""
+    """What came back from behind: a body, and the text by which a response is selected ("" after a success).
+
+    `headers` are for the client, whatever is mapped; `own_headers` can be mapped, `content_type` is the body's.
+    """
 
     body: bytes
     selected_by: str
     headers: Mapping[str, str] = {}
+    own_headers: Mapping[str, str] = {}
+    content_type: str = JSON_TYPE
 
 
 class Mappings:
-    """Lambda functions that know nothing of HTTP, and mocks."""
+    """Lambda functions that know nothing of HTTP, other servers, and mocks."""
 
-    def __init__(self, functions: FunctionCalls) -> None:
+    def __init__(self, functions: FunctionCalls, servers: ServerCalls) -> None:
         self._functions = functions
+        self._servers = servers
 
     async def answer(self, asked: ApiRequest, integration: Integration) -> WireAnswer:
         """Raises RequestRefusedError."""
@@ -58,6 +63,10 @@ class Mappings:
         payload = _request_payload(asked, integration, context)
         if integration.type == "MOCK":
             outcome = Outcome(b"", _mock_status(payload))
+        elif integration.type == "HTTP":
+            answer = await self._servers.asked(asked, integration, payload, context["requestOverride"])
+            content_type = answer.headers.get("content-type", JSON_TYPE)
+            outcome = Outcome(answer.body, str(answer.status), {}, answer.headers, content_type)
         else:
             outcome = await self._invoked(asked, integration, payload, context)
         return _response(asked, integration, outcome, context)
@@ -68,9 +77,9 @@ class Mappings:
         """Of a function that failed, its error message selects the response."""
         given = {name.lower(): value for name, value in (integration.request_parameters or {}).items()}
         override = {name.lower(): value for name, value in context["requestOverride"]["header"].items()}
-        kind = override.get("x-amz-invocation-type") or _value(asked, given.get(_INVOCATION_TYPE, ""))
+        kind = override.get("x-amz-invocation-type") or mapped_value(asked, given.get(_INVOCATION_TYPE, ""))
         result, trace = await self._functions.invoked(asked, integration, payload, is_event=kind == "Event")
-        headers = {"x-amzn-trace-id": answer_header(trace)}
+        headers = {"x-amzn-trace-id": shown_trace(trace)}
         if result is None:
             return Outcome(b"", "", headers)
         if result.function_error is None:
@@ -129,12 +138,13 @@ def _error_message(payload: bytes) -> str:
 
 def _response(asked: ApiRequest, integration: Integration, outcome: Outcome, context: dict[str, Any]) -> WireAnswer:
     """Raises RequestRefusedError."""
-    response = _selected(integration, outcome.selected_by, is_mock=integration.type == "MOCK")
+    response = _selected(integration, outcome.selected_by, is_status=integration.type in ("HTTP", "MOCK"))
     if response is None:
         log.warning("no integration response of %s fits %r", asked.source_arn, outcome.selected_by[:256])
         raise RequestRefusedError("API_CONFIGURATION_ERROR")
     body = Body(outcome.body.decode(errors="replace"))
-    content_type, template = _response_template(response, asked.request.headers.get("accept", ""))
+    accept = asked.request.headers.get("accept", "")
+    content_type, template = _response_template(response, outcome.content_type, accept)
     data = outcome.body
     if template:
         data = _merged(asked, template, body, context).encode(errors="replace")
@@ -142,7 +152,7 @@ def _response(asked: ApiRequest, integration: Integration, outcome: Outcome, con
         data = _from_base64(data)
     elif response.content_handling == "CONVERT_TO_TEXT" and not template:
         data = base64.b64encode(data)
-    headers = {"content-type": content_type, **_response_headers(asked, response, body, context)}
+    headers = {"content-type": content_type, **_response_headers(asked, response, outcome, body)}
     overridden = context["responseOverride"]
     try:
         headers |= answer_headers((name, text_of(value)) for name, value in overridden.get("header", {}).items())
@@ -154,10 +164,11 @@ def _response(asked: ApiRequest, integration: Integration, outcome: Outcome, con
     return WireAnswer(status, {**headers, **outcome.headers}, b"" if status in _STATUSES_WITHOUT_BODY else data)
 
 
-def _selected(integration: Integration, text: str, *, is_mock: bool) -> IntegrationResponse | None:
+def _selected(integration: Integration, text: str, *, is_status: bool) -> IntegrationResponse | None:
     """The first whose pattern matches the whole text; without one, the default: that which has no pattern.
 
-    A success has no text, and so the default. The status of a mock selects a response that has the status, too.
+    A success has no text, and so the default. The status of a mock or a server selects a response that has the status,
+    too.
     """
     responses = (integration.integration_responses or {}).values()
     default = next((response for response in responses if not response.selection_pattern), None)
@@ -166,31 +177,29 @@ def _selected(integration: Integration, text: str, *, is_mock: bool) -> Integrat
     for response in responses:
         if response.selection_pattern and re.fullmatch(response.selection_pattern, text):
             return response
-    if is_mock:
+    if is_status:
         own = next((response for response in responses if response.status_code == text), None)
         return own if own is not None and not own.selection_pattern else default
     return default
 
 
-def _response_template(response: IntegrationResponse, accept: str) -> tuple[str, str | None]:
-    """The type of the answer, and the template that makes it: that of JSON, which is what comes from behind, else one
+def _response_template(response: IntegrationResponse, given: str, accept: str) -> tuple[str, str | None]:
+    """The type of the answer, and the template that makes it: that for the type which comes from behind, else for one
     that the client accepts, else the first."""
     templates = response.response_templates or {}
     if not templates:
-        return JSON_TYPE, None
-    accepted = accept.partition(",")[0].partition(";")[0].strip().lower()
-    for content_type in (JSON_TYPE, accepted):
+        return given, None
+    for header in (given, accept):
+        content_type = header.partition(",")[0].partition(";")[0].strip().lower()
         if content_type in templates:
             return content_type, templates[content_type]
     return next(iter(templates.items()))
 
 
-def _response_headers(
-    asked: ApiRequest, response: IntegrationResponse, body: Body, context: Mapping[str, Any]
-) -> dict[str, str]:
+def _response_headers(asked: ApiRequest, response: IntegrationResponse, outcome: Outcome, body: Body) -> dict[str, str]:
     headers = []
     for name, expression in (response.response_parameters or {}).items():
-        value = _response_value(asked, expression, body)
+        value = _response_value(asked, expression, outcome, body)
         if name.startswith(_METHOD_HEADER) and value is not None:
             headers.append((name.removeprefix(_METHOD_HEADER), value))
     try:
@@ -199,30 +208,15 @@ def _response_headers(
         raise RequestRefusedError("API_CONFIGURATION_ERROR") from None
 
 
-def _response_value(asked: ApiRequest, expression: str, body: Body) -> str | None:
-    """`integration.response.body.…` is a JSON path; other expressions are those of requests."""
+def _response_value(asked: ApiRequest, expression: str, outcome: Outcome, body: Body) -> str | None:
+    """`integration.response.body.…` is a JSON path; what is none of the response is one of the request."""
+    for prefix in ("integration.response.header.", "integration.response.multivalueheader."):
+        if expression.startswith(prefix):
+            return outcome.own_headers.get(expression.removeprefix(prefix).lower())
     prefix = "integration.response.body"
     if expression.startswith(prefix):
-        return _at(body, expression.removeprefix(prefix))
-    return _value(asked, expression)
-
-
-def _value(asked: ApiRequest, expression: str) -> str | None:
-    """Of a parameter mapping: `'a text'`, or where the value lies."""
-    if expression.startswith("'") and expression.endswith("'") and len(expression) > 1:
-        return expression[1:-1]
-    prefix = "method.request.body"
-    if expression.startswith(f"{prefix}."):
-        return _at(Body(asked.body.decode(errors="replace")), expression.removeprefix(prefix))
-    return variables_of(asked, expression)
-
-
-def _at(body: Body, path: str) -> str | None:
-    try:
-        found = find(body.document, f"${path}")
-    except JsonPathError:
-        return None
-    return None if found is None else text_of(found)
+        return at_path(body, expression.removeprefix(prefix))
+    return mapped_value(asked, expression)
 
 
 def _merged(asked: ApiRequest, template: str, body: Body, context: dict[str, Any]) -> str:

@@ -75,6 +75,8 @@ class PartsApi:
         return ApiAnswer(msgspec.to_builtins(model))
 
     async def get_model(self, call: ApiCall) -> ApiAnswer:
+        if call.members.get("flatten"):
+            raise not_supported("flatten")
         return ApiAnswer(msgspec.to_builtins(_model_of(definition_of(self._catalogue.items, call), call)))
 
     async def get_models(self, call: ApiCall) -> ApiAnswer:

@@ -26,6 +26,7 @@ class RestApi(Record, frozen=True, kw_only=True):
     endpoint_configuration: dict[str, Any] = msgspec.field(default_factory=lambda: {"types": ["EDGE"]})
     policy: str | None = None
     disable_execute_api_endpoint: bool = False
+    security_policy: str | None = None
     tags: dict[str, str] = {}
 
 

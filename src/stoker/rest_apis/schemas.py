@@ -1,4 +1,4 @@
-"""Models as JSON schemas (draft 4), by the library `jsonschema`, which comes with the extra `gateways`.
+"""Models as JSON schemas (draft 4), by the library `jsonschema`, which comes with the extra `apis`.
 
 A model may refer to others of its API by their URL, and to nothing else: no schema is ever fetched.
 """
@@ -76,5 +76,5 @@ def _library(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        text = "Stoker needs the library jsonschema for models with a schema: install stoker[gateways]"
+        text = "Stoker needs the library jsonschema for models with a schema: install stoker[apis]"
         raise SchemaError(text) from None

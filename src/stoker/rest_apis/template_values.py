@@ -11,27 +11,10 @@ from urllib.parse import quote_plus, unquote, unquote_plus
 from stoker.http_events.format_1 import query_values
 from stoker.rest_apis.json_paths import find
 from stoker.rest_apis.requests import ApiRequest
-from stoker.velocity.values import HostObject, JsonList, json_of, text_of
+from stoker.rest_apis.variables import Body, as_found
+from stoker.velocity.values import HostObject, json_of, text_of
 
 _ESCAPES = {"'": "\\'", '"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r"}
-
-
-class Body:
-    """A body, and its JSON if it is some: read when it is first asked for."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._document: Any = self
-
-    @property
-    def document(self) -> Any:
-        """What is no JSON is a text; nothing is an empty object."""
-        if self._document is self:
-            try:
-                self._document = _as_found(json.loads(self.text)) if self.text.strip() else {}
-            except (ValueError, RecursionError):
-                self._document = self.text
-        return self._document
 
 
 def template_values(asked: ApiRequest, body: Body, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,16 +85,7 @@ def escape_javascript(value: Any) -> str:
 
 
 def _parse_json(text: Any) -> Any:
-    return _as_found(json.loads(text_of(text)))
-
-
-def _as_found(value: Any) -> Any:
-    """JSON's arrays print as JSON in templates, its objects as maps."""
-    if isinstance(value, list):
-        return JsonList(map(_as_found, value))
-    if isinstance(value, dict):
-        return {name: _as_found(inner) for name, inner in value.items()}
-    return value
+    return as_found(json.loads(text_of(text)))
 
 
 UTIL = HostObject(

@@ -37,5 +37,7 @@ def refuse_unsupported(members: Mapping[str, Any]) -> None:
     endpoint = members.get("endpointConfiguration") or {}
     if "PRIVATE" in (endpoint.get("types") or ()):
         raise not_supported("private endpoints (endpointConfiguration PRIVATE)")
+    if endpoint.get("ipAddressType") not in (None, "ipv4"):
+        raise not_supported(f"endpointConfiguration.ipAddressType {endpoint['ipAddressType']}")
     if endpoint.get("vpcEndpointIds"):
         raise not_supported("endpointConfiguration.vpcEndpointIds")

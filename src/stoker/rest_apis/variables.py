@@ -9,8 +9,28 @@ from stoker.gateways.access_logs import Variables
 from stoker.http_events.format_1 import query_values
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.rest_apis.errors import RequestRefusedError
+from stoker.rest_apis.json_paths import JsonPathError, find
 from stoker.rest_apis.plans import StagePlan
 from stoker.rest_apis.requests import ApiRequest
+from stoker.velocity.values import JsonList, text_of
+
+
+class Body:
+    """A body, and its JSON if it is some: read when it is first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._document: Any = self
+
+    @property
+    def document(self) -> Any:
+        """What is no JSON is a text; nothing is an empty object."""
+        if self._document is self:
+            try:
+                self._document = as_found(json.loads(self.text)) if self.text.strip() else {}
+            except (ValueError, RecursionError):
+                self._document = self.text
+        return self._document
 
 
 class Finished(NamedTuple):
@@ -61,6 +81,34 @@ def request_value(asked: ApiRequest, expression: str) -> str | None:
         case ["header" | "multivalueheader", name]:
             return asked.request.headers.get(name.lower())
     return None
+
+
+def mapped_value(asked: ApiRequest, expression: str) -> str | None:
+    """Of a parameter mapping: `'a text'`, a JSON path into the body, or a variable of the request."""
+    if expression.startswith("'") and expression.endswith("'") and len(expression) > 1:
+        return expression[1:-1]
+    prefix = "method.request.body"
+    if expression.startswith(f"{prefix}."):
+        return at_path(Body(asked.body.decode(errors="replace")), expression.removeprefix(prefix))
+    return variables_of(asked, expression)
+
+
+def at_path(body: Body, path: str) -> str | None:
+    """What lies at a JSON path without its `$`, as a text."""
+    try:
+        found = find(body.document, f"${path}")
+    except (JsonPathError, RecursionError):
+        return None
+    return None if found is None else text_of(found)
+
+
+def as_found(value: Any) -> Any:
+    """JSON's arrays print as JSON in templates, its objects as maps."""
+    if isinstance(value, list):
+        return JsonList(map(as_found, value))
+    if isinstance(value, dict):
+        return {name: as_found(inner) for name, inner in value.items()}
+    return value
 
 
 def log_variables(plan: StagePlan, asked: ApiRequest | None, finished: Finished) -> Variables:
