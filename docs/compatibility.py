@@ -88,7 +88,8 @@ _MISSING_OF_BALANCERS: Mapping[str, str] = {
     "CreateLoadBalancer": "`Type` `application` and `IpAddressType` `ipv4`; subnets and security groups are kept and "
     "told: who may connect is the host's business",
     "CreateTargetGroup": "`TargetType` `lambda`",
-    "CreateListener": "`Protocol` `HTTP`; no authentication, no stickiness",
+    "CreateListener": "certificates and policies of HTTPS are told, the node's own certificate is shown; no mutual "
+    "TLS, no authentication, no stickiness",
     "ModifyListener": "as CreateListener",
     "CreateRule": "no `RegexValues`, no `Transforms`; actions as CreateListener",
     "ModifyRule": "as CreateRule",

@@ -314,3 +314,18 @@ def test_each_event_can_have_a_line_in_a_log(platform: Any, recorder: str) -> No
         "MESSAGE echo 502 - Internal server error",
         "DISCONNECT $disconnect 200 1000 -",
     ]
+
+
+def test_a_custom_domain_name_leads_to_a_stage(platform: Any, recorder: str) -> None:
+    api = make_api(platform, recorder)
+    name = f"{api.api_id}.example"
+    certificate = "arn:aws:acm:us-east-1:000000000000:certificate/12345678-1234-1234-1234-123456789012"
+    api.gateway.create_domain_name(DomainName=name, DomainNameConfigurations=[{"CertificateArn": certificate}])
+    api.gateway.create_api_mapping(DomainName=name, ApiId=api.api_id, Stage="prod")
+    address = urlsplit(platform.endpoint)
+    link = socket.create_connection((address.hostname, address.port), timeout=30)
+    with connect(f"ws://{name}/", sock=link) as client:
+        context = echo(client)["requestContext"]
+        assert (context["domainName"], context["stage"]) == (name, "prod")
+        api.management().post_to_connection(ConnectionId=context["connectionId"], Data=b"by path")
+        assert client.recv(30) == "by path"

@@ -49,6 +49,7 @@ class ListenersApi:
             arn = listener_arn(call.caller, balancer.arn)
             listener = _secured(Listener(arn, balancer.arn, members["Port"], tags=tags), members)
             rule = Rule(rule_arn(call.caller, arn), arn, None, (), action)
+            await self._ports.check(listener)
             async with self._ports.taken(listener):
                 await self._registry.commit([listener, rule])
         return ApiAnswer({"Listeners": [self._shown(listener)]})
@@ -75,6 +76,7 @@ class ListenersApi:
             if members.get("DefaultActions"):
                 rule = replace(rule, action=read_action(members["DefaultActions"]))
                 check_groups(self._registry, before.load_balancer_arn, rule.action)
+            await self._ports.check(listener)
             if port == before.port and self._ports.problem(before.arn) is None:
                 await self._registry.commit([listener, rule])
                 if listener.protocol != before.protocol:

@@ -12,7 +12,7 @@ from typing import Literal
 from stoker.front_door.arrival import Listening
 from stoker.front_door.connections import Connections
 from stoker.front_door.endpoints import Answering
-from stoker.front_door.tls.certificates import Certificates
+from stoker.front_door.tls.certificates import Certificates, TlsUnavailableError
 from stoker.front_door.tls.connection import TlsConnection
 from stoker.load_balancers.errors import BalancerError
 from stoker.load_balancers.records import Listener
@@ -61,10 +61,20 @@ class Ports:
         the others, or the node, not to start."""
         for listener in listeners:
             try:
+                await self.check(listener)
                 await self._serve(listener, self._bound(listener.port))
             except BalancerError as error:
                 self._problems[listener.arn] = error.message or ""
                 log.warning("the listener %s does not answer: %s", listener.arn, error.message)
+
+    async def check(self, listener: Listener) -> None:
+        """Raises InvalidConfigurationRequest for an HTTPS listener of a node that has no certificate."""
+        if listener.protocol == "HTTPS":
+            assert self._certificates is not None
+            try:
+                await self._certificates.context()
+            except TlsUnavailableError as error:
+                raise BalancerError("InvalidConfigurationRequest", f"The node has no TLS: {error}") from None
 
     def problem(self, listener_arn: str) -> str | None:
         """Why a listener does not answer."""
