@@ -83,11 +83,29 @@ _MISSING_OF_SCHEDULES: Mapping[str, str] = {
     "TagResource": "the default group has no tags",
     "UntagResource": "as TagResource",
 }
+# And of load balancers.
+_MISSING_OF_BALANCERS: Mapping[str, str] = {
+    "CreateLoadBalancer": "`Type` `application` and `IpAddressType` `ipv4`; subnets and security groups are kept and "
+    "told: who may connect is the host's business",
+    "CreateTargetGroup": "`TargetType` `lambda`",
+    "CreateListener": "`Protocol` `HTTP`; no authentication, no stickiness",
+    "ModifyListener": "as CreateListener",
+    "CreateRule": "no `RegexValues`, no `Transforms`; actions as CreateListener",
+    "ModifyRule": "as CreateRule",
+    "ModifyLoadBalancerAttributes": "`deletion_protection.enabled`, `idle_timeout.timeout_seconds` and "
+    "`routing.http.xff_header_processing.mode`; the others are listed and keep their defaults",
+    "ModifyTargetGroupAttributes": "`lambda.multi_value_headers.enabled`, the only one of functions that is listed",
+    "ModifyListenerAttributes": "`routing.http.response.server.enabled`, the only one that is listed",
+    "DescribeTargetHealth": "`Include` is refused",
+}
 # And of HTTP and WebSocket APIs.
-_DOMAIN_NAMES = "no TLS: certificates are kept and not used; mutual TLS and routing rules are refused"
-_INTEGRATIONS = "VPC links, `TlsConfig` and other services of AWS (`IntegrationSubtype`) are refused"
+_DOMAIN_NAMES = "certificates are kept and not used: the node shows its own; mutual TLS and routing rules are refused"
+_INTEGRATIONS = (
+    "VPC links, `TlsConfig` and other services of AWS (`IntegrationSubtype`) are refused; WebSocket APIs have "
+    "`AWS_PROXY` alone"
+)
 _MISSING_OF_APIS: Mapping[str, str] = {
-    "CreateApi": "nothing answers at WebSocket APIs; `dualstack` is refused",
+    "CreateApi": "`dualstack` is refused",
     "UpdateApi": "as CreateApi",
     "ImportApi": "`split` as base path is refused; YAML needs the extra `apis`",
     "ReimportApi": "as ImportApi",
@@ -96,7 +114,12 @@ _MISSING_OF_APIS: Mapping[str, str] = {
     "UpdateDomainName": _DOMAIN_NAMES,
     "CreateIntegration": _INTEGRATIONS,
     "UpdateIntegration": _INTEGRATIONS,
-    "CreateStage": "`DetailedMetricsEnabled` is kept without effect; client certificates are refused",
+    "CreateRoute": "of WebSocket APIs API keys, models and request parameters are refused",
+    "UpdateRoute": "as CreateRoute",
+    "CreateRouteResponse": "models and parameters are refused",
+    "UpdateRouteResponse": "as CreateRouteResponse",
+    "CreateStage": "execution logs and client certificates are refused; `DetailedMetricsEnabled` is kept without "
+    "effect",
     "UpdateStage": "as CreateStage",
 }
 # And of REST APIs.
@@ -107,8 +130,7 @@ _STAGES = (
     "execution logs are kept without effect"
 )
 _REST_APIS = (
-    "private endpoints, `dualstack` and `minimumCompressionSize` are refused; `securityPolicy` is kept, and there is "
-    "no TLS"
+    "private endpoints, `dualstack` and `minimumCompressionSize` are refused; `securityPolicy` is kept without effect"
 )
 _MISSING_OF_REST_APIS: Mapping[str, str] = {
     "CreateApiKey": "`stageKeys`, which AWS has replaced by usage plans, are kept and do nothing",
@@ -184,7 +206,11 @@ def tables(node: Node) -> str:
             "",
             *_scheduler_operations(node, _model("scheduler")),
             "",
+            *_balancer_operations(node, _model("elbv2")),
+            "",
             *_http_api_operations(node, _model("apigatewayv2")),
+            "",
+            *_management_operations(node, _model("apigatewaymanagementapi")),
             "",
             *_rest_api_operations(node, _model("apigateway")),
             "",
@@ -336,9 +362,31 @@ def _scheduler_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]
         yield f"| {name} | {state} | {missing} |"
 
 
+def _balancer_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    version = model["metadata"]["apiVersion"]
+    states = {
+        name: node.has("GET", f"/?Action={name}&Version={version}", "elasticloadbalancing", {})
+        for name in sorted(model["operations"])
+    }
+    yield f"## The Elastic Load Balancing API: {len(states)} operations"
+    yield ""
+    yield f"API version {version}: Application Load Balancers with functions behind them"
+    yield "([load-balancers.md](load-balancers.md) says what of each is refused). Classic Load Balancers are refused."
+    yield ""
+    yield "| Operation | State | What is missing |"
+    yield "|---|---|---|"
+    for name, has in states.items():
+        missing = _MISSING_OF_BALANCERS.get(name, "")
+        yield f"| {name} | {('partial' if missing else 'done') if has else 'absent'} | {missing} |"
+
+
 def _http_api_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
     yield from _api_gateway_operations(
-        node, model, _MISSING_OF_APIS, "API Gateway's version 2 API", "[HTTP APIs](http-apis.md)"
+        node,
+        model,
+        _MISSING_OF_APIS,
+        "API Gateway's version 2 API",
+        "[HTTP APIs](http-apis.md) and [WebSocket APIs](websocket-apis.md)",
     )
 
 
@@ -368,6 +416,17 @@ def _api_gateway_operations(
     yield from rows
     yield ""
     yield f"Absent: {', '.join(absent)}."
+
+
+def _management_operations(node: Node, model: Mapping[str, Any]) -> Iterator[str]:
+    states = {
+        name: node.has(operation["http"]["method"], "/@connections/1", "execute-api", {})
+        for name, operation in sorted(model["operations"].items())
+    }
+    yield "## The management API of WebSocket APIs"
+    yield ""
+    done = [name for name, has in states.items() if has]
+    yield f"{len(done)} of {len(states)} operations: {', '.join(done)} ([WebSocket APIs](websocket-apis.md))."
 
 
 def _other_services() -> Iterator[str]:

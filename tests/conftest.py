@@ -18,6 +18,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.control_groups import remove_groups_of
+
 HANDLERS = Path(__file__).parent / "handlers"
 ROLE = "arn:aws:iam::000000000000:role/lambda-role"
 START_LIMIT_S = 60.0
@@ -58,6 +60,7 @@ class NodeProcess:
     def __init__(self, data: Path, *arguments: str, **environment: str) -> None:
         self.data = data
         self.log = data.with_name(f"{data.name}.log")
+        self.was_killed = False
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "stoker", "up", "--data", str(data), "--port", "0", *arguments],
@@ -89,6 +92,7 @@ class NodeProcess:
         return self.process.wait(60)
 
     def kill(self) -> None:
+        self.was_killed = True
         self.process.kill()
         self.process.wait(30)
 
@@ -129,6 +133,8 @@ def start_node(tmp_path: Path, isolation: dict[str, str]) -> Iterator[Callable[.
     yield start
     for process in started:
         process.stop()
+    for data in {process.data for process in started if process.was_killed}:
+        remove_groups_of(data)
 
 
 @pytest.fixture(scope="session")

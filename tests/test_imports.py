@@ -21,7 +21,8 @@ LAYERS = (
     {"app"},
     {"assembly"},
     {"node", "start", "code_sweep"},
-    {"event_sources", "async_invocations", "schedules", "function_urls", "http_apis", "rest_apis"},
+    {"websocket_apis"},
+    {"event_sources", "async_invocations", "schedules", "function_urls", "http_apis", "rest_apis", "load_balancers"},
     {"gateways"},
     {"invocations"},
     {"environments", "layers", "code_signing"},
@@ -40,6 +41,7 @@ IMPORTED_LATE = {
     ("cli.runtimes", "images.runtime_images"): "it knows how to ask registries",
     ("cli.runtimes", "runtimes.catalogue"): "it looks at every interpreter of the host",
     ("cli.runtimes", "runtimes.records"): "with the catalogue",
+    ("front_door.tls.certificates", "front_door.tls.authority"): "it needs the extra tls, and 12 MB of memory",
 }
 # Run beside the customer's handler, or with every right: nothing of ours but what lies in the same folder.
 ALONE = ("sandbox.launcher", "runtimes.python.inside")

@@ -15,6 +15,7 @@ from stoker.assembly.function_urls import function_urls
 from stoker.assembly.functions import Declared, load_functions
 from stoker.assembly.http_apis import HttpApiRooms, open_gateways, open_http_apis
 from stoker.assembly.invocations import join_invocations
+from stoker.assembly.load_balancers import LoadBalancers, open_load_balancers
 from stoker.assembly.operations import lambda_operations, logs_service
 from stoker.assembly.queues import Queues, open_queues
 from stoker.assembly.rest_apis import RestApiRooms, open_rest_apis
@@ -22,6 +23,7 @@ from stoker.assembly.rest_of_aws import open_rest_of_aws
 from stoker.assembly.schedules import Schedules, open_schedules
 from stoker.assembly.stores import open_stores
 from stoker.assembly.tracing import Traces, start_traces
+from stoker.assembly.websocket_apis import open_websocket_apis
 from stoker.async_invocations.shown_events import ShownEvents
 from stoker.clock import Clock, SystemClock
 from stoker.code.download import CodeDownload
@@ -30,6 +32,7 @@ from stoker.config import Settings, SettingsError
 from stoker.database.errors import DatabaseError, DataDirectoryError
 from stoker.database.lock import DataDirectoryLock
 from stoker.front_door.json_services import JsonService
+from stoker.front_door.query_services import QueryService
 from stoker.front_door.rest_services import RestService
 from stoker.front_door.server import FrontDoor
 from stoker.gateways.sites import ApiSites
@@ -102,8 +105,10 @@ async def serve(settings: Settings) -> None:
         )
         invocations = await join_invocations(settings, stores, functions, environments, aws, clock, background)
         schedules = open_schedules(stores, aws, invocations, clock, background)
+        load_balancers = await open_load_balancers(settings, stores, functions, invocations, aws, clock, background)
         gateways = await open_gateways(settings, stores, functions, invocations, clock, background, parts)
         http_apis = await open_http_apis(settings, stores, aws, gateways, clock, background, parts)
+        websocket_apis = open_websocket_apis(http_apis, gateways, clock)
         rest_apis = await open_rest_apis(settings, stores, aws, invocations, gateways, clock, background, parts)
         code_download = CodeDownload(stores.code, settings.data / "code-links.key", clock)
         traced = TracedStarts(invocations.invoker, environments.concurrency, environments.pool, invocations.tracing)
@@ -119,17 +124,26 @@ async def serve(settings: Settings) -> None:
             aws.forwarder,
             environments.doors,
             _rest_services(traces, schedules, http_apis, rest_apis, clock),
-            [] if queues is None else [queues.query_service],
+            _query_services(queues, load_balancers),
             role_sessions,
             [
                 function_urls(settings, functions, invocations, clock),
-                ApiSites(gateways.addresses, [http_apis.sites, rest_apis.sites], gateways.domain_names.lead),
+                ApiSites(
+                    gateways.addresses,
+                    [http_apis.sites, rest_apis.sites, websocket_apis],
+                    gateways.domain_names.lead,
+                ),
+                websocket_apis.management,
             ],
         )
+        if load_balancers is not None:
+            load_balancers.ports.show(front_door.certificates)
         await front_door.start()
         await invocations.events.start()
         await invocations.pollers.start()
         schedules.start()
+        if load_balancers is not None:
+            await load_balancers.start()
         settle_heap()
         node.announce(listener)
         parts.callback(node.withdraw)
@@ -144,6 +158,7 @@ async def serve(settings: Settings) -> None:
             invocations.events.stop(grace_s),
             invocations.pollers.stop(grace_s),
             schedules.stop(),
+            *([] if load_balancers is None else [load_balancers.ports.stop(grace_s)]),
         )
         invocations.invoker.stop()
     log.info("stopped")
@@ -153,6 +168,12 @@ def _json_services(logs: JsonService, queues: Queues | None) -> dict[str, JsonSe
     """What speaks JSON, by how requests name it."""
     services = {"Logs_20140328": logs}
     return services if queues is None else services | {"AmazonSQS": queues.json_service}
+
+
+def _query_services(queues: Queues | None, load_balancers: LoadBalancers | None) -> list[QueryService]:
+    """What takes forms: the node's own queues and load balancers, unless they are elsewhere."""
+    services = [] if queues is None else [queues.query_service]
+    return services if load_balancers is None else [*services, load_balancers.service]
 
 
 def _rest_services(

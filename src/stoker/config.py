@@ -55,6 +55,8 @@ class Settings:
     region: str = "us-east-1"
     allowed_hosts: str = ""
     function_url_domains: str = ""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     access_key_id: str = ""
     secret_access_key: str = ""
     database_url: str = ""
@@ -197,6 +199,8 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError("setting 'account_id': must be 12 digits")
     if bool(settings.access_key_id) != bool(settings.secret_access_key):
         raise SettingsError("settings 'access_key_id' and 'secret_access_key' go together")
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise SettingsError("settings 'tls_certificate' and 'tls_key' go together")
     for name in ("concurrent_executions", "idle_timeout_s", "stop_grace_s", "freeze_after_s"):
         if getattr(settings, name) < 0:
             raise SettingsError(f"setting {name!r}: must not be negative")

@@ -13,9 +13,11 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def test_an_example_is_deployed_as_its_page_says(name: str) -> None:
     directory = EXAMPLES / name
     page = (directory / "README.md").read_text()
-    assert f"./run stoker deploy examples/{name}\n./run stoker invoke {name} " in page
-    assert guess_runtime(directory, None).startswith("python")
-    assert guess_handler(directory, "python3.12") == "lambda_function.lambda_handler"
+    assert f"./run stoker deploy examples/{name}\n" in page
+    assert f"./run stoker invoke {name} " in page or f"./run stoker deploy examples/{name} --url\n" in page
+    runtime = guess_runtime(directory, None)
+    handler = "lambda_function.lambda_handler" if runtime.startswith("python") else "index.handler"
+    assert guess_handler(directory, runtime) == handler
     assert read_statement(directory).memory_mb
 
 

@@ -3,9 +3,11 @@
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,12 @@ def test_a_detached_node_starts_answers_and_stops(stoker: Stoker, data: Path) ->
     status = json.loads(stoker("status", "--output", "json", *where).stdout)
     assert (status["pid"], status["endpoint"]) == (record["pid"], record["endpoint"])
     assert f"AWS_ENDPOINT_URL={record['endpoint']}" in stoker("env", *where).stdout
+
+    tls = json.loads(stoker("env", "--tls", "--output", "json", *where).stdout)
+    assert tls["AWS_ENDPOINT_URL"] == record["endpoint"].replace("http", "https")
+    context = ssl.create_default_context(cafile=tls["AWS_CA_BUNDLE"])
+    with urllib.request.urlopen(f"{tls['AWS_ENDPOINT_URL']}/_stoker/health", timeout=10, context=context) as answer:
+        assert json.load(answer)["pid"] == record["pid"]
 
     again = stoker("up", "--port", "0", *where)
     assert (again.returncode, again.stderr.count("\n")) == (1, 1)

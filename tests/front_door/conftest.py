@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -158,16 +159,31 @@ class DoorThread:
 
 
 @pytest.fixture(scope="session")
-def _open_door() -> Iterator[Door]:
-    with DoorThread(Settings(account_id="111122223333", region="eu-central-1")) as door:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all doors keep the one certificate that they make."""
+    return tmp_path_factory.mktemp("doors")
+
+
+@pytest.fixture(scope="session")
+def _open_door(data: Path) -> Iterator[Door]:
+    with DoorThread(Settings(data=data, account_id="111122223333", region="eu-central-1")) as door:
         yield door
 
 
 @pytest.fixture(scope="session")
-def _locked_door() -> Iterator[Door]:
-    settings = Settings(access_key_id=ACCESS_KEY_ID, secret_access_key=SECRET_ACCESS_KEY)
+def _locked_door(data: Path) -> Iterator[Door]:
+    settings = Settings(data=data, access_key_id=ACCESS_KEY_ID, secret_access_key=SECRET_ACCESS_KEY)
     with DoorThread(settings) as door:
         yield door
+
+
+async def door_of(operation: Operation, settings: Settings | None = None) -> tuple[FrontDoor, int]:
+    """A front door in this test's own loop, and its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    settings = settings or Settings(data=Path("/nonexistent"))
+    front_door = FrontDoor(settings, {"Invoke": operation}, {}, RAW_ROUTES, listener, SystemClock())
+    await front_door.start()
+    return front_door, listener.getsockname()[1]
 
 
 def _fresh(door: Door) -> Door:

@@ -18,6 +18,9 @@ from stoker.runtimes.records import RuntimeInstallError, RuntimeNotReadyError
 from tests.catalogues import catalogue_of
 from tests.conftest import Deploy, Node, deployer
 
+INSTALL_LIMIT_S = 100
+Packaged = Callable[..., dict[str, str | bytes]]
+
 # Answers with what it was given: what an event says under `answer`, else the whole event.
 ECHO = {
     "handler.py": "import json\n"

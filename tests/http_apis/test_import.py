@@ -30,7 +30,7 @@ def document(function: str) -> dict[str, Any]:
                     "x-amazon-apigateway-integration": integration,
                 },
             },
-            "/open": {"post": {"x-amazon-apigateway-integration": {**integration, "timeoutInMillis": 100}}},
+            "/open": {"post": {"x-amazon-apigateway-integration": {**integration, "timeoutInMillis": 20_000}}},
             "/$default": {
                 "x-amazon-apigateway-any-method": {
                     "isDefaultRoute": True,
@@ -89,6 +89,8 @@ def test_a_document_becomes_an_api_that_answers(apis: Apis, function: str) -> No
     assert authorizers["tokens"]["JwtConfiguration"] == {"Issuer": "https://issuer.example", "Audience": ["me"]}
     assert authorizers["asked"]["IdentitySource"] == ["$request.header.X-Token", "$request.querystring.q"]
     assert routes["ANY /pets/{id}"]["AuthorizationType"] == "AWS_IAM"
+    integrations = client.get_integrations(ApiId=api_id)["Items"]
+    assert sorted(known["TimeoutInMillis"] for known in integrations) == [20_000, 30_000, 30_000, 30_000]
     client.create_stage(ApiId=api_id, StageName="$default", AutoDeploy=True)
     api = ApiClient(apis.node, api_id)
     apis.let_in(api, function)

@@ -1,14 +1,17 @@
 """Amazon API Gateway Developer Guide, "Control access to HTTP APIs with JWT authorizers"."""
 
+import json
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.http_apis.conftest import ApiClient, Apis, Reply
+from tests.http_apis.conftest import ACCOUNT, ApiClient, Apis, Reply
 from tests.http_apis.identity_provider import IdentityProvider, identity_provider
+from tests.http_apis.test_stage_settings import read_lines
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +87,8 @@ def test_without_a_token_nobody_passes(guarded: ApiClient) -> None:
     [
         ({"exp": int(time.time()) - 1}, "the token has expired"),
         ({"exp": None}, "expiration"),
-        ({"nbf": int(time.time()) + 300}, "not valid yet"),
-        ({"iat": int(time.time()) + 300}, "before issued"),
+        ({"nbf": int(time.time()) + 86_400}, "not valid yet"),
+        ({"iat": int(time.time()) + 86_400}, "before issued"),
         ({"aud": "others"}, "valid audience"),
         ({"aud": None}, "valid audience"),
         ({"aud": "others", "client_id": "me"}, "valid audience"),
@@ -147,3 +150,22 @@ def test_a_token_may_be_in_the_query(apis: Apis, function: str, provider: Identi
     apis.route(api, "$default", apis.integration(api, function), AuthorizationType="JWT", AuthorizerId=authorizer)
     assert api.ask(path=f"/?token={provider.token()}").status == 200
     assert api.ask(path="/").status == 401
+
+
+def test_what_a_token_says_is_in_the_access_log(
+    apis: Apis, function: str, provider: IdentityProvider, logs_client: Any
+) -> None:
+    api, group = apis.new(), f"access-{uuid.uuid4().hex[:8]}"
+    authorizer = authorizer_of(apis, api, provider.issuer)
+    target = apis.integration(
+        api, function, RequestParameters={"append:header.x-sub": "$context.authorizer.claims.sub"}
+    )
+    apis.route(api, "$default", target, AuthorizationType="JWT", AuthorizerId=authorizer)
+    form = json.dumps({"who": "$context.authorizer.claims.sub", "status": "$context.status"})
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}"
+    settings = {"DestinationArn": arn, "Format": form}
+    apis.client.update_stage(ApiId=api.id, StageName="$default", AccessLogSettings=settings)
+    assert asked(api, provider.token()).document["headers"]["x-sub"] == "somebody"
+    assert asked(api, "none").status == 401
+    lines = read_lines(logs_client, group, 2)
+    assert lines == [{"who": "somebody", "status": "200"}, {"who": "-", "status": "401"}]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stoker.http_events.bodies import is_text
 from stoker.http_events.format_2 import answer_of, event_of, query_parameters
-from stoker.http_events.records import CallContext, HttpCall, IamCaller, InvalidAnswerError
+from stoker.http_events.records import CallContext, HttpCall, IamCaller, InvalidAnswerError, RouteContext
 
 CONTEXT = CallContext(
     account_id="anonymous",
@@ -26,6 +26,56 @@ GET = HttpCall("GET", "/", "", [(b"host", b"h:4566")], b"", "127.0.0.1", "4566")
 
 def event(call: HttpCall, context: CallContext = CONTEXT) -> dict[str, Any]:
     return json.loads(event_of(call, context))
+
+
+def test_an_event_of_an_http_api_names_its_route() -> None:
+    """Amazon API Gateway Developer Guide, "Create AWS Lambda proxy integrations for HTTP APIs"."""
+    authorizer = {"jwt": {"claims": {"sub": "me"}, "scopes": None}}
+    route = RouteContext("GET /pets/{id}", "dev", {"id": "7"}, {"color": "red"}, authorizer)
+    context = CONTEXT._replace(account_id="123456789012", api_id="abc", domain_name="abc.execute-api.x.localhost")
+    text = event_of(GET._replace(raw_path="/dev/pets/7"), context, route)
+    assert list(json.loads(text).items()) == [
+        ("version", "2.0"),
+        ("routeKey", "GET /pets/{id}"),
+        ("rawPath", "/dev/pets/7"),
+        ("rawQueryString", ""),
+        (
+            "headers",
+            {
+                "host": "h:4566",
+                "x-amzn-trace-id": "Root=1-62ecd163-5f302e550dcde3b12402207d",
+                "x-forwarded-for": "127.0.0.1",
+                "x-forwarded-port": "4566",
+                "x-forwarded-proto": "http",
+                "content-length": "0",
+            },
+        ),
+        (
+            "requestContext",
+            {
+                "accountId": "123456789012",
+                "apiId": "abc",
+                "authorizer": authorizer,
+                "domainName": "abc.execute-api.x.localhost",
+                "domainPrefix": "abc",
+                "http": {
+                    "method": "GET",
+                    "path": "/dev/pets/7",
+                    "protocol": "HTTP/1.1",
+                    "sourceIp": "127.0.0.1",
+                    "userAgent": "",
+                },
+                "requestId": "e1506fd5-9e7b-434f-bd42-4f8fa224b599",
+                "routeKey": "GET /pets/{id}",
+                "stage": "dev",
+                "time": "05/Aug/2022:08:14:39 +0000",
+                "timeEpoch": 1659687279885,
+            },
+        ),
+        ("pathParameters", {"id": "7"}),
+        ("stageVariables", {"color": "red"}),
+        ("isBase64Encoded", False),
+    ]
 
 
 def test_an_event_in_full_has_its_keys_in_the_order_of_aws() -> None:

@@ -1,10 +1,11 @@
 """What a node's sandboxes leave on the host while they live: processes, control groups, mounts."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.control_groups import groups_of
 
 # Sandboxes run under user numbers that no user of a host has (stoker.sandbox.namespaces, UID_FIRST).
 SANDBOX_UID_FIRST = 0x70000000
@@ -77,19 +78,15 @@ def _command(pid: int) -> str:
 
 
 def _groups(data: Path) -> set[str]:
-    """The control groups of a node's sandboxes. They lie below one named after the node's directory.
+    """The control groups of a node's sandboxes.
 
     Not those of sandboxes that were made ahead and wait for a function: their first process is still the node's own.
     """
-    name = f"stoker-{hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]}"
-    # os.walk and not rglob: groups come and go meanwhile, and it passes over what is gone.
     return {
         f"control group {folder}/{group}"
-        for root in _hierarchies()
-        for folder, groups, _ in os.walk(root)
-        if folder.endswith(f"/{name}")
+        for folder, groups in groups_of(data)
         for group in groups
-        if not _waits_for_a_function(Path(folder, group))
+        if not _waits_for_a_function(folder / group)
     }
 
 
@@ -109,11 +106,6 @@ def _is_a_waiting_first_process(pid: int | None) -> bool:
         return len(numbers) > 1 and numbers[-1] == "1" and pid is not None and not _is_in_a_sandbox(pid)
     except OSError:
         return False
-
-
-def _hierarchies() -> list[Path]:
-    base = Path("/sys/fs/cgroup")
-    return [base] if (base / "cgroup.controllers").exists() else [path for path in base.glob("*") if path.is_dir()]
 
 
 def _mounts(pid: int) -> set[str]:

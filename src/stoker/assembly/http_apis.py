@@ -32,6 +32,7 @@ from stoker.http_apis.issuers import Issuers
 from stoker.http_apis.members import SERVICE
 from stoker.http_apis.parts_api import AUTHORIZERS, INTEGRATIONS, ROUTES, PartsApi
 from stoker.http_apis.registry import ApiRegistry
+from stoker.http_apis.route_responses_api import RouteResponsesApi
 from stoker.http_apis.sites import HttpApis
 from stoker.http_apis.stages_api import StagesApi
 from stoker.http_apis.store import ApiStore
@@ -39,7 +40,8 @@ from stoker.http_apis.tags_api import TagsApi
 from stoker.http_apis.tokens import Tokens
 from stoker.invocations.authorisation import Authorisation
 from stoker.lambda_model.call import Operation
-from stoker.neighbours.choices import Elsewhere, Off
+from stoker.neighbours.choices import Here
+from stoker.neighbours.user_pool_keys import EmbeddedUserPools
 from stoker.supervision import Background
 
 PATH_PREFIX = "/v2/"
@@ -113,15 +115,16 @@ async def open_http_apis(
     """APIs are loaded."""
     registry = ApiRegistry(ApiStore(stores.database), background)
     await registry.load()
-    issuers = Issuers()
+    issuers = Issuers(EmbeddedUserPools(aws.choices, aws.clients, aws.forwarder))
     parts.callback(issuers.close)
     authorization = Authorization(gateways.functions, gateways.authorizers, Tokens(issuers, clock))
     calls = FunctionCalls(gateways.functions, settings.limits.request_payload_bytes_max)
     answers = Answers(authorization, calls, HttpCalls(gateways.servers))
     sites = HttpApis(registry, answers, gateways.throttles, gateways.access_logs, clock)
     service = None
-    if not isinstance(aws.choices.by_service.get("apigateway"), Elsewhere | Off):
+    if isinstance(aws.choices.of("apigateway"), Here):
         operations = _operations(registry, gateways, clock)
+        aws.clients.serve(SERVICE, operations)
         service = RestService(SERVICE, operations, validation_code="BadRequestException", path_prefix=PATH_PREFIX)
     return HttpApiRooms(service, registry, sites)
 
@@ -130,6 +133,7 @@ def _operations(registry: ApiRegistry, gateways: Gateways, clock: Clock) -> dict
     rooms: tuple[_Room, ...] = (
         ApisApi(registry, gateways.addresses, gateways.domain_names, clock),
         *(PartsApi(registry, rules, clock) for rules in (ROUTES, INTEGRATIONS, AUTHORIZERS)),
+        RouteResponsesApi(registry, clock),
         StagesApi(registry, gateways.domain_names, clock),
         DomainNamesApi(gateways.domain_names, registry, clock),
         TagsApi(registry, gateways.domain_names),

@@ -5,7 +5,7 @@ import logging
 from stoker.async_invocations.counts import Counts
 from stoker.async_invocations.destinations import DeliveryRefusedError, Destinations
 from stoker.async_invocations.dispatch import Commit
-from stoker.async_invocations.lane import Handled
+from stoker.async_invocations.lane import FreePlace, Handled
 from stoker.async_invocations.records import Change, Delivery, Postponement, Queued
 from stoker.async_invocations.rules import due_after_failed_delivery
 from stoker.clock import Clock
@@ -22,7 +22,7 @@ class Delivering:
         self._counts = counts
         self._clock = clock
 
-    async def send(self, queued: Queued[Delivery]) -> Handled:
+    async def send(self, queued: Queued[Delivery], free_place: FreePlace) -> Handled:
         """A node that dies between the sending and its note sends it again: at least once."""
         try:
             await self._destinations.send(queued.item)
@@ -30,6 +30,7 @@ class Delivering:
             return await self._failed(queued, error, is_refused=True)
         except Exception as error:  # a client, a connection, a service that is starting: all of them may be well later
             return await self._failed(queued, error, is_refused=False)
+        free_place()
         await self._commit(Change(ended_deliveries=(queued.id,)))
         self._counts.delivered(_function_of(queued.item))
         return Handled()

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from stoker.async_invocations.counts import Counts
-from stoker.async_invocations.lane import Handled
+from stoker.async_invocations.lane import FreePlace, Handled
 from stoker.async_invocations.outcome_record import error_message, qualified_arn
 from stoker.async_invocations.outcomes import Outcome, as_event, deliveries_of, is_for_function
 from stoker.async_invocations.records import Change, Delivery, Event, Postponement, Queued
@@ -52,7 +52,7 @@ class Dispatch:
         self._clock = clock
         self._retry_delay_s = retry_delay_s
 
-    async def run(self, queued: Queued[Event]) -> Handled:
+    async def run(self, queued: Queued[Event], free_place: FreePlace) -> Handled:
         """Run the event, unless it may not be run any more. Raises what nobody foresaw; it is then run again."""
         event = queued.item
         function = self._functions.find(event.target.key)
@@ -71,6 +71,7 @@ class Dispatch:
             return await self._end(queued, function, outcome)
         except LambdaError as error:
             return await self._put_back(queued, policy, error)
+        free_place()
         if result.function_error is not None:
             return await self._failed(queued, function, policy, result)
         return await self._end(queued, function, Outcome(Condition.SUCCESS, queued.tries + 1, result))

@@ -30,8 +30,14 @@ class Handled:
     due_s: float | None = None
 
 
-Work = Callable[[Queued[Item]], Awaitable[Handled]]
+FreePlace = Callable[[], None]
+"""The item needs its place no longer: what is left to be done is to write down what became of it."""
+
+Work = Callable[[Queued[Item], FreePlace], Awaitable[Handled]]
 """Does what is to be done with an item, and has its change on disk when it returns."""
+
+# Of one lane, those that have run and are being written down. A commit takes them all together.
+ENDING_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class Lane(Generic[Item]):
     def __init__(self, name: str, rules: LaneRules[Item]) -> None:
         self.name = name
         self.running: dict[int, asyncio.Task[None]] = {}
+        self._ending: set[int] = set()  # those of them that have no place any more
         self._rules = rules
         self._ready: deque[Queued[Item]] = deque()
         # When something that is not in `_ready` is due; the start of a lane is a first look.
@@ -111,18 +118,23 @@ class Lane(Generic[Item]):
 
     async def _run(self, queued: Queued[Item]) -> None:
         try:
-            handled = await self._rules.work(queued)
+            handled = await self._rules.work(queued, lambda: self._free_place(queued.id))
         except Exception:  # nobody else waits for it; it stays on disk as it was, and comes again after a pause
             log.exception("%s: request %s could not be handled", self.name, queued.item.request_id)
             handled = Handled(is_refused=True, due_s=self._rules.clock.now_s())
         finally:
             del self.running[queued.id]
+            self._ending.discard(queued.id)
         if handled.is_refused:
-            self._congestion.refused(len(self.running), self._rules.clock.now_s())
+            self._congestion.refused(self._taken(), self._rules.clock.now_s())
         else:
             self._congestion.went_well()
             self._pace.ended(self._rules.clock.now_s())
         self.wake(math.inf if handled.due_s is None else handled.due_s)
+
+    def _free_place(self, item_id: int) -> None:
+        self._ending.add(item_id)
+        self._woken.set()
 
     def _note_pace(self) -> None:
         now_s = self._rules.clock.now_s()
@@ -134,7 +146,7 @@ class Lane(Generic[Item]):
     async def _wait(self) -> None:
         """Until something is to be done: by being woken, or at the time that is known now."""
         due_s = -math.inf if self._ready else self._next_due_s
-        if self._congestion.room(self._places(), len(self.running), math.inf) < 1:
+        if self._room_at(math.inf) < 1:
             due_s = self._pace.next_look_s  # the end of what runs wakes sooner
         wait_s = max(due_s, self._congestion.paused_until_s) - self._rules.clock.now_s()
         try:
@@ -144,7 +156,15 @@ class Lane(Generic[Item]):
             return
 
     def _room(self) -> int:
-        return self._congestion.room(self._places(), len(self.running), self._rules.clock.now_s())
+        return self._room_at(self._rules.clock.now_s())
+
+    def _room_at(self, now_s: float) -> int:
+        if len(self._ending) >= ENDING_MAX:
+            return 0
+        return self._congestion.room(self._places(), self._taken(), now_s)
+
+    def _taken(self) -> int:
+        return len(self.running) - len(self._ending)
 
     def _places(self) -> int:
         return min(self._rules.places(self.name), self._pace.size)

@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from stoker.cli.failures import CommandError
+
 HEALTH_PATH = "/_stoker/health"
 HEALTH_TIMEOUT_S = 3.0
+AUTHORITY_PATH = "/_stoker/tls/authority.pem"
+# Making it takes a node half a second, once.
+AUTHORITY_TIMEOUT_S = 20.0
 RECORD_NAME = "node.json"
+# Below the data directory.
+AUTHORITY = "tls/authority.pem"
 # Neither a record in the data directory nor a process of ours tells us when it is done; looking is cheap.
 LOOK_EVERY_S = 0.05
 
@@ -51,6 +58,22 @@ def read_health(endpoint: str) -> dict[str, Any] | None:
         return None
     finally:
         connection.close()
+
+
+def make_authority(endpoint: str) -> None:
+    """Have the node make the authority of its own certificate, unless it has one. Raises CommandError."""
+    address = urlsplit(endpoint)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=AUTHORITY_TIMEOUT_S)
+    try:
+        connection.request("GET", AUTHORITY_PATH)
+        answer = connection.getresponse()
+        content = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise CommandError(f"the node at {endpoint} does not answer: {error}") from None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise CommandError(f"the node has no authority: {json.loads(content)['message']}")
 
 
 def find_running(data: Path) -> NodeRecord | None:

@@ -12,7 +12,15 @@ from typing import Any, get_args
 import click
 
 from stoker.cli.failures import CommandError
-from stoker.cli.node import LOOK_EVERY_S, NodeRecord, find_running, read_health, wait_for_end
+from stoker.cli.node import (
+    AUTHORITY,
+    LOOK_EVERY_S,
+    NodeRecord,
+    find_running,
+    make_authority,
+    read_health,
+    wait_for_end,
+)
 from stoker.cli.options import Options, credentials, pass_options, reachable_url, region, shared_options
 from stoker.cli.output import note, print_json, print_members, step
 from stoker.config import Isolation, Settings
@@ -82,8 +90,9 @@ def status(options: Options) -> int:
 
 @click.command()
 @shared_options
+@click.option("--tls", is_flag=True, help="By https, and which authority to trust for it.")
 @pass_options
-def env(options: Options) -> int:
+def env(options: Options, tls: bool) -> int:
     """Print what every AWS tool needs to use the node: eval "$(stoker env)"."""
     settings = options.load_settings()
     record = find_running(settings.data)
@@ -97,11 +106,26 @@ def env(options: Options) -> int:
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_DEFAULT_REGION": region(settings),
     }
+    if tls:
+        variables |= _tls_variables(endpoint, settings)
     if options.wants_json:
         print_json(variables)
     else:
         click.echo("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
     return 0
+
+
+def _tls_variables(endpoint: str, settings: Settings) -> dict[str, str]:
+    """The endpoint with TLS, and for a certificate of the node's own the variables by which clients find its authority:
+    those of AWS's SDKs and CLI, Node.js, and OpenSSL's and requests' users."""
+    variables = {"AWS_ENDPOINT_URL": endpoint.replace("http://", "https://", 1)}
+    if settings.tls_certificate is not None:
+        return variables
+    _running(settings)
+    make_authority(endpoint)
+    file = str(settings.data / AUTHORITY)
+    names = ("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    return variables | dict.fromkeys(names, file)
 
 
 def _running(settings: Settings) -> NodeRecord:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from stoker.clock import Clock
 from stoker.config import Settings
-from stoker.errors import ServiceNotProvidedException
+from stoker.errors import ServiceException, ServiceNotProvidedException
 from stoker.front_door.body_stream import BodyStream
 from stoker.front_door.endpoints import Asked, Endpoint, Received, Sites
 from stoker.front_door.identity import CredentialScope, Identification, credential_scope
@@ -23,7 +23,7 @@ from stoker.front_door.raw_routes import PREFIX, RawEndpoint, RawRoute
 from stoker.front_door.request import HttpRequest, IncomingBody, RequestHead, http_request, read_body
 from stoker.front_door.rest_services import RestEndpoint, RestService
 from stoker.front_door.sigv4 import covers_unread_body, stated_hash
-from stoker.front_door.wire import ErrorStyle, answered, rest_error
+from stoker.front_door.wire import ErrorStyle, answered, rest_error, transport_error
 from stoker.lambda_model.call import Operation
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.role_sessions import RoleSessions
@@ -37,6 +37,8 @@ HASHED_BYTES_MAX = 32 << 20
 
 class Application:
     """Everything that listens behind the one port."""
+
+    shows_request_ids = True
 
     def __init__(
         self,
@@ -63,6 +65,14 @@ class Application:
     async def answer(self, head: RequestHead, body: IncomingBody, request_id: str) -> WireAnswer:
         """The answer to one request, or its refusal. Raises ClientGoneError only."""
         return await answered(self._serve(head, body, request_id), rest_error, request_id)
+
+    def refusal(self, status: int, message: str) -> WireAnswer:
+        """What is said to what is no request, or comes too slowly."""
+        return transport_error(status, message)
+
+    def stopped(self, request_id: str) -> WireAnswer:
+        """What is said when the node ends before the request does."""
+        return rest_error(ServiceException("The node was stopped before the call ended."), request_id)
 
     async def _serve(self, head: RequestHead, body: IncomingBody, request_id: str) -> WireAnswer:
         request = http_request(head)

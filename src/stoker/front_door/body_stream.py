@@ -25,7 +25,7 @@ class BodyStream:
         declared = headers.get("content-length")
         if declared is not None and int(declared) > limit.bytes_max:
             raise limit.refusal()
-        self.is_empty = declared == "0" if declared is not None else "transfer-encoding" not in headers
+        self.is_empty = declared == "0" if declared is not None else body.is_empty
         self.failure: Exception | None = None
         self._body = body
         self._limit = limit

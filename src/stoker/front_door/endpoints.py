@@ -1,11 +1,12 @@
-"""What every kind of endpoint (Lambda, JSON services, raw routes) gives the application for one request."""
+"""What every kind of endpoint (Lambda, JSON services, raw routes) gives the application for one request, and what a
+connection wants of whoever answers on it."""
 
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 from stoker.front_door.body_stream import BodyStream
 from stoker.front_door.identity import CredentialScope
-from stoker.front_door.request import BodyLimit, HttpRequest
+from stoker.front_door.request import BodyLimit, HttpRequest, IncomingBody, RequestHead
 from stoker.front_door.wire import ErrorStyle
 from stoker.lambda_model.call import Caller, Client
 from stoker.lambda_model.encoding import WireAnswer
@@ -54,4 +55,25 @@ class Endpoint(Protocol):
 
     def ask(self, request: HttpRequest) -> Asked:
         """What the request asks for. Raises a LambdaError when there is no such thing."""
+        ...
+
+
+class Answering(Protocol):
+    """Whoever answers the requests of connections to one listener."""
+
+    @property
+    def shows_request_ids(self) -> bool:
+        """Whether answers say which request they are for."""
+        ...
+
+    async def answer(self, head: RequestHead, body: IncomingBody, request_id: str) -> WireAnswer:
+        """The answer to one request, or its refusal. Raises ClientGoneError only."""
+        ...
+
+    def refusal(self, status: int, message: str) -> WireAnswer:
+        """What is said to what is no request, or comes too slowly."""
+        ...
+
+    def stopped(self, request_id: str) -> WireAnswer:
+        """What is said when the node ends before the request does."""
         ...

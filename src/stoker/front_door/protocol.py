@@ -5,7 +5,6 @@ bounded in size and time, bodies are left unread when nobody wants them, and wha
 """
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import AsyncIterator
@@ -14,12 +13,17 @@ from typing import Any
 import httptools
 
 from stoker.alarm import Alarm
-from stoker.errors import ServiceException
-from stoker.front_door.application import Application
 from stoker.front_door.connections import Connections
-from stoker.front_door.request import ClientGoneError, IncomingBody, RequestHead, new_request_id
-from stoker.front_door.response import LAST_CHUNK, chunk, response_head
-from stoker.front_door.wire import rest_error
+from stoker.front_door.endpoints import Answering
+from stoker.front_door.request import (
+    ClientGoneError,
+    IncomingBody,
+    RequestHead,
+    TlsSession,
+    new_request_id,
+    tls_session,
+)
+from stoker.front_door.response import LAST_CHUNK, ResponseHead, chunk, response_head
 from stoker.lambda_model.call import Caller
 from stoker.lambda_model.encoding import BrokenAnswerError, WireAnswer
 from stoker.limits import HEADERS_BYTES_MAX
@@ -56,20 +60,17 @@ class _Turn:
 class HttpConnection(asyncio.Protocol):
     """One connection. `sandbox_caller` is who is at its other end, if it comes from inside a sandbox."""
 
-    def __init__(
-        self, application: Application, connections: Connections, sandbox_caller: Caller | None = None
-    ) -> None:
+    def __init__(self, application: Answering, connections: Connections, sandbox_caller: Caller | None = None) -> None:
         self._application = application
         self._connections = connections
         self._sandbox_caller = sandbox_caller
         self._loop = asyncio.get_running_loop()
-        self._parser: Any = httptools.HttpRequestParser(self)
-        # What a client sends after a request that it called its last is ignored, not an error.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser: Any = self._new_parser()
         self._transport: Any = None
         self._address = ""
         self._source_ip = ""
-        self._alarm = Alarm(self._late)
+        self._tls: TlsSession | None = None
+        self._alarm = Alarm(self.late)
         # The request that is arriving, the one that is being answered, and those that wait for their turn.
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -84,6 +85,8 @@ class HttpConnection(asyncio.Protocol):
         self._is_gone = False
         self._is_finishing = False
         self._is_unread = False
+        # What came after a request for a WebSocket: its frames, if the request is followed.
+        self._frames: bytearray | None = None
         # Set while the client does not read its answers.
         self._writable: asyncio.Future[None] | None = None
 
@@ -94,6 +97,7 @@ class HttpConnection(asyncio.Protocol):
         host, port = transport.get_extra_info("sockname")[:2]
         self._address = f"{host}:{port}"
         self._source_ip = (transport.get_extra_info("peername") or ("",))[0]
+        self._tls = tls_session(transport)
         if not self._connections.opened(self):
             self.abort()
         self._alarm.set(self._loop.time() + HEAD_TIMEOUT_S)
@@ -113,12 +117,21 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
+        if self._frames is not None:
+            self._frames += data
+            return
         if self._is_in_head:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # No other protocol is spoken here: the request was answered as if it had not asked, the rest is not HTTP.
+        except httptools.HttpParserUpgrade as asked:
+            rest = data[asked.args[0] :]
+            if self._asks_for_websocket():
+                # Whether it is followed, the answer says; what comes before that stays where it is.
+                self._frames = bytearray(rest)
+                self._pause_reading()
+            else:
+                self._ignore_upgrade(rest)
             return
         except httptools.HttpParserError:
             self._refuse(400, "Invalid HTTP request received.")
@@ -159,11 +172,16 @@ class HttpConnection(asyncio.Protocol):
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        if self._parser.should_upgrade():
+            if self._parser.get_method() == b"CONNECT":
+                raise ValueError("there is nothing to connect to")
+            if not self._asks_for_websocket():
+                return
         self._is_in_head = False
         self._alarm.clear()
         if len(self._headers) > HEADERS_MAX:
             raise ValueError(f"more than {HEADERS_MAX} headers")
-        path, query = _path_and_query(self._url)
+        path, query = path_and_query(self._url)
         method = self._parser.get_method().decode("ascii")
         head = RequestHead(
             method,
@@ -174,8 +192,12 @@ class HttpConnection(asyncio.Protocol):
             self._sandbox_caller,
             self._source_ip,
             self._header_names,
+            self._tls,
         )
-        is_old = self._parser.get_http_version() == "1.0"
+        version = self._parser.get_http_version()
+        is_old = version == "1.0"
+        if not is_old and version != "1.1":
+            raise ValueError(f"this is not HTTP/{version}")
         is_last = is_old or not self._parser.should_keep_alive()
         turn = _Turn(head, IncomingBody(self._body_wanted), is_last=is_last, may_chunk=not is_old)
         turn.expects_continue = self._expects_continue
@@ -197,6 +219,26 @@ class HttpConnection(asyncio.Protocol):
             self._arriving = None
 
     # Reading
+
+    def _new_parser(self) -> Any:
+        parser = httptools.HttpRequestParser(self)
+        # What a client sends after a request that it called its last is ignored, not an error.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    def _asks_for_websocket(self) -> bool:
+        return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in self._headers)
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Read a request that asks for another protocol as if it had not (RFC 9110, 7.8).
+
+        The parser takes all that follows such a head for that protocol: also its body, which would be the next request.
+        """
+        line = b"%b %b HTTP/%b" % (self._parser.get_method(), self._url, self._parser.get_http_version().encode())
+        headers = [b"%b: %b" % header for header in self._headers if header[0] != b"upgrade"]
+        self._parser = self._new_parser()
+        self._head_bytes = 0
+        self.data_received(b"\r\n".join([line, *headers, b"\r\n"]) + rest)
 
     def _body_wanted(self) -> None:
         turn = self._answered
@@ -237,8 +279,7 @@ class HttpConnection(asyncio.Protocol):
             if turn.has_begun or self._writable is not None:
                 self._transport.abort()
             else:
-                stopped = rest_error(ServiceException("The node was stopped before the call ended."), request_id)
-                await self._send(turn, stopped, request_id)
+                await self._send(turn, self._application.stopped(request_id), request_id)
         except Exception:
             log.exception("the answer to request %s could not be sent", request_id)
             self._transport.close()
@@ -252,7 +293,15 @@ class HttpConnection(asyncio.Protocol):
             # Refused without its body, the client will never send it, and what it sends next would be taken for that:
             # RFC 9110, 10.1.1, lets us close the connection instead.
             turn.is_last = True
-        head = response_head(answer, request_id, is_last=turn.is_last, may_chunk=turn.may_chunk)
+        if answer.upgrade is not None:
+            self._switch(turn, answer, request_id)
+            return
+        if self._frames is not None and not self._waiting:
+            turn.is_last = True  # what comes next on this connection is not HTTP
+        if answer.status == 400 and "connection" in answer.headers:
+            turn.is_last = True
+            answer = answer._replace(headers={k: v for k, v in answer.headers.items() if k != "connection"})
+        head = self._head(answer, request_id, is_last=turn.is_last, may_chunk=turn.may_chunk)
         if self._writable is not None:
             await self._writable
         turn.has_begun = True
@@ -264,6 +313,36 @@ class HttpConnection(asyncio.Protocol):
             self._write(head.data + body)
         elif not self._is_closing():
             self._transport.writelines((head.data, body))
+
+    def _switch(self, turn: _Turn, answer: WireAnswer, request_id: str) -> None:
+        """Say so, and leave the connection to another protocol; one whose client has gone is told that at once."""
+        assert answer.upgrade is not None
+        protocol: Any = answer.upgrade(self._connections)
+        turn.has_begun = True
+        if self._is_closing():
+            protocol.connection_lost(None)
+            return
+        self._transport.write(self._head(answer, request_id, is_last=False, may_chunk=False).data)
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        arrived, self._frames = self._frames, None
+        if arrived:
+            protocol.data_received(bytes(arrived))
+        self._resume_reading()
+        if self._is_finishing:
+            protocol.finish()
+        self._leave()
+
+    def _leave(self) -> None:
+        """This is no connection any more."""
+        self._is_gone = True
+        self._parser = None
+        self._alarm.close()
+        self._connections.closed(self)
+
+    def _head(self, answer: WireAnswer, request_id: str, *, is_last: bool, may_chunk: bool) -> ResponseHead:
+        shown = request_id if self._application.shows_request_ids else None
+        return response_head(answer, shown, is_last=is_last, may_chunk=may_chunk)
 
     async def _send_pieces(
         self, pieces: AsyncIterator[bytes], length_bytes: int | None, is_chunked: bool, request_id: str
@@ -317,7 +396,8 @@ class HttpConnection(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """The time for whatever is waited for is over."""
         if self._is_in_head:
             self._refuse(408, "Request timeout")
         elif self._answered is None:
@@ -332,9 +412,10 @@ class HttpConnection(asyncio.Protocol):
         if not self._abandon_request():
             self._transport.close()
             return
-        body = json.dumps({"message": message}).encode()
-        answer = WireAnswer(status, {"content-type": "application/json"}, body)
-        self._transport.write(response_head(answer, new_request_id(), is_last=True, may_chunk=False).data + body)
+        answer = self._application.refusal(status, message)
+        assert isinstance(answer.body, bytes)
+        head = self._head(answer, new_request_id(), is_last=True, may_chunk=False)
+        self._transport.write(head.data + answer.body)
         self._transport.write_eof()
         self._loop.call_later(LINGER_S, self._transport.close)
 
@@ -352,7 +433,7 @@ class HttpConnection(asyncio.Protocol):
         return True
 
 
-def _path_and_query(url: bytes) -> tuple[bytes, bytes]:
+def path_and_query(url: bytes) -> tuple[bytes, bytes]:
     """Of a request's target, which is a path or a whole URL. Raises for what is neither, or too long."""
     if url.startswith(b"/") and len(url) <= PLAIN_TARGET_BYTES_MAX and b"#" not in url:
         path, _, query = url.partition(b"?")

@@ -27,7 +27,8 @@ FIELDS_MAX = 2_000
 class QueryService:
     """A service by botocore's name for it, and the operations that exist here.
 
-    `url_member` is the input member that the request's own URL stands for when it is not among the fields.
+    `url_member` is the input member that the request's own URL stands for when it is not among the fields. `version`
+    is for a service that is signed like another, of which requests can only be told by the version of their API.
     """
 
     name: str
@@ -35,6 +36,7 @@ class QueryService:
     validate: Validate
     operations: Mapping[str, Operation] = field(default_factory=dict)
     url_member: str | None = None
+    version: str | None = None
 
 
 class QueryEndpoint:
@@ -91,9 +93,11 @@ class QueryEndpoint:
         name = fields.get("Action", [""])[-1]
         if not name:
             raise QueryError("MissingAction", "The request must contain the parameter Action.")
+        version = fields.get("Version", [""])[-1]
+        if self._service.version not in (None, version):
+            raise NotImplementedByStokerException(f"{self._model.name}:{name[:128]} of the API version {version[:32]}")
         model = self._model.operations.get(name)
         if model is None:
-            version = fields.get("Version", [""])[-1]
             raise QueryError(
                 "InvalidAction", f"The action {name[:128]} is not valid for this endpoint. (version {version[:32]})"
             )

@@ -37,6 +37,13 @@ class ClientGoneError(Exception):
     """The client hung up before its request was complete: there is nobody to answer."""
 
 
+class ContradictoryHeadError(SerializationException):
+    """Whoever checked before us may have read another request: nothing more is read from where it came from."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="SerializationException")
+
+
 def new_request_id() -> str:
     """A random UUID (version 4), in a third of the time that the standard library takes for one."""
     digits = os.urandom(16).hex()
@@ -44,12 +51,25 @@ def new_request_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
+class TlsSession(NamedTuple):
+    """How a connection is protected, in OpenSSL's words: `TLSv1.3`, `TLS_AES_256_GCM_SHA384`."""
+
+    version: str
+    cipher: str
+
+
+def tls_session(transport: asyncio.BaseTransport) -> TlsSession | None:
+    """None for a connection without TLS."""
+    tls = transport.get_extra_info("ssl_object")
+    return None if tls is None else TlsSession(tls.version(), tls.cipher()[0])
+
+
 class RequestHead(NamedTuple):
     """As it was received: `headers` in their order, names in lower case. The path is still percent-encoded.
 
     `address` is where it was received, `source_ip` where it came from. `sandbox_caller` is who runs in the sandbox on
     whose own socket the request came, None for any other. `header_names` are the names of `headers` as they were sent,
-    which events of REST APIs show.
+    which events of REST APIs show. `tls` is None for a request that came without.
     """
 
     method: str
@@ -60,6 +80,7 @@ class RequestHead(NamedTuple):
     sandbox_caller: Caller | None = None
     source_ip: str = ""
     header_names: Sequence[bytes] = ()
+    tls: TlsSession | None = None
 
 
 class HttpRequest(NamedTuple):
@@ -80,19 +101,20 @@ class HttpRequest(NamedTuple):
 
 
 def http_request(head: RequestHead) -> HttpRequest:
-    """The request of a head. Raises SerializationException for headers that contradict each other."""
+    """The request of a head. Raises ContradictoryHeadError for headers that contradict each other."""
     headers: dict[str, str] = {}
     for name_bytes, value_bytes in head.headers:
         name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
         if name in headers:
             if name in _ONLY_ONCE:
-                raise SerializationException(f"The header {name} was sent more than once.")
+                raise ContradictoryHeadError(f"The header {name} was sent more than once.")
             value = f"{headers[name]},{value}"
         headers[name] = value
     if headers.get("transfer-encoding", "chunked").lower() != "chunked":
         # The server undoes chunks alone: what is left would not be what the client meant.
-        raise SerializationException("The only Transfer-Encoding that is understood is chunked.")
-    endpoint = f"http://{headers.get('host') or head.address}"
+        raise ContradictoryHeadError("The only Transfer-Encoding that is understood is chunked.")
+    scheme = "http" if head.tls is None else "https"
+    endpoint = f"{scheme}://{headers.get('host') or head.address}"
     return HttpRequest(head.method, head.raw_path, head.query_string, headers, endpoint, head, head.sandbox_caller)
 
 
@@ -114,6 +136,11 @@ class IncomingBody:
         self._is_lost = False
         self._on_lost: Callable[[], None] | None = None
         self._reader: asyncio.Future[None] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be read, now or later."""
+        return self.is_complete and not self._pieces
 
     # The connection's side.
 

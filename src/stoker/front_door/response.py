@@ -11,7 +11,7 @@ from stoker.lambda_model.encoding import WireAnswer
 
 LAST_CHUNK = b"0\r\n\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-_WITHOUT_BODY = frozenset({204, 304})
+WITHOUT_BODY = frozenset({101, 204, 304})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -23,25 +23,16 @@ class ResponseHead(NamedTuple):
     is_chunked: bool
 
 
-def response_head(answer: WireAnswer, request_id: str, *, is_last: bool, may_chunk: bool) -> ResponseHead:
-    """`is_last`: the connection is closed after it. `may_chunk`: the client understands chunks.
+def response_head(answer: WireAnswer, request_id: str | None, *, is_last: bool, may_chunk: bool) -> ResponseHead:
+    """`request_id` is shown, unless it is None. `is_last`: the connection is closed after it. `may_chunk`: the client
+    understands chunks.
 
     Raises ValueError for a header that cannot be one.
     """
-    text = status_line(answer.status) + _date_line(int(time()))
-    length_bytes = len(answer.body) if isinstance(answer.body, bytes) else None
-    for name, value in answer.headers.items():
-        name = _header_name(name)
-        if name == "content-length":
-            length_bytes = int(value)
-        else:
-            text += f"{name}: {value if value.isprintable() else _on_one_line(value)}\r\n"
-    for cookie in answer.cookies:
-        text += f"set-cookie: {cookie if cookie.isprintable() else _on_one_line(cookie)}\r\n"
-    if "x-amzn-requestid" not in answer.headers:  # a neighbour's answer may have one of its own
-        text += f"x-amzn-requestid: {request_id}\r\n"
+    lines, length_bytes = header_lines(answer, request_id)
+    text = status_line(answer.status, answer.reason) + lines
     is_chunked = False
-    if answer.status in _WITHOUT_BODY:
+    if answer.status in WITHOUT_BODY:
         length_bytes = 0
     elif length_bytes is not None:
         text += f"content-length: {length_bytes}\r\n"
@@ -53,7 +44,29 @@ def response_head(answer: WireAnswer, request_id: str, *, is_last: bool, may_chu
     return ResponseHead(f"{text}\r\n".encode("latin-1", "replace"), length_bytes, is_chunked)
 
 
-def status_line(status: int) -> str:
+def header_lines(answer: WireAnswer, request_id: str | None) -> tuple[str, int | None]:
+    """All headers but those about the body's form, each on a line; and the body's length, if that is known.
+
+    Raises ValueError for a header that cannot be one.
+    """
+    text = _date_line(int(time()))
+    length_bytes = len(answer.body) if isinstance(answer.body, bytes) else None
+    for name, value in answer.headers.items():
+        name = _header_name(name)
+        if name == "content-length":
+            length_bytes = int(value)
+        else:
+            text += f"{name}: {value if value.isprintable() else _on_one_line(value)}\r\n"
+    for cookie in answer.cookies:
+        text += f"set-cookie: {cookie if cookie.isprintable() else _on_one_line(cookie)}\r\n"
+    if request_id is not None and "x-amzn-requestid" not in answer.headers:  # a neighbour's answer has its own
+        text += f"x-amzn-requestid: {request_id}\r\n"
+    return text, length_bytes
+
+
+def status_line(status: int, reason: str = "") -> str:
+    if reason:
+        return f"HTTP/1.1 {status} {_on_one_line(reason)}\r\n"
     return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
 
 

@@ -7,15 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from stoker.clock import Clock, SystemClock
 from stoker.config import Settings
 from stoker.front_door.application import Application
+from stoker.front_door.arrival import Arrival, Listening
 from stoker.front_door.connections import Connections
 from stoker.front_door.endpoints import Sites
 from stoker.front_door.json_services import JsonService
 from stoker.front_door.neighbours import Neighbours
-from stoker.front_door.protocol import HttpConnection
 from stoker.front_door.query_services import QueryService
 from stoker.front_door.raw_routes import RawRoute
 from stoker.front_door.rest_services import RestService
 from stoker.front_door.sandbox_doors import SandboxDoors
+from stoker.front_door.tls.certificates import Certificates
+from stoker.front_door.tls.route import authority_route
 from stoker.lambda_model.call import Operation
 from stoker.role_sessions import RoleSessions
 
@@ -44,13 +46,15 @@ class FrontDoor:
         other services, `sandbox_doors` open with the front door, `role_sessions` know functions' credentials. `sites`
         are asked before all others, in this order.
 
-        Raises ValueError for operations that the service models do not know.
+        Raises ValueError for operations that the service models do not know, SettingsError for a certificate that
+        cannot be used.
         """
+        self._certificates = Certificates(settings)
         self._application = Application(
             settings,
             operations,
             json_services,
-            raw_routes,
+            {**raw_routes, **authority_route(self._certificates)},
             clock or SystemClock(),
             neighbours,
             rest_services,
@@ -63,10 +67,16 @@ class FrontDoor:
         self._connections = Connections()
         self._server: asyncio.Server | None = None
 
+    @property
+    def certificates(self) -> Certificates:
+        """What the node shows to who speaks TLS: one for all of its ports."""
+        return self._certificates
+
     async def start(self) -> None:
         """Listen; when this returns, requests are answered. Raises OSError when the socket cannot listen."""
+        listening = Listening(self._application, self._connections, self._certificates)
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: HttpConnection(self._application, self._connections), sock=self._listener, backlog=BACKLOG
+            lambda: Arrival(listening), sock=self._listener, backlog=BACKLOG
         )
         if self._sandbox_doors is not None:
             await self._sandbox_doors.open(self._application)

@@ -7,6 +7,7 @@ ServiceException that tells a client nothing about our insides.
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from xml.sax.saxutils import escape
 
 from stoker.errors import (
@@ -21,7 +22,7 @@ from stoker.errors import (
     SerializationException,
     ServiceException,
 )
-from stoker.front_door.request import ClientGoneError
+from stoker.front_door.request import ClientGoneError, ContradictoryHeadError
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.lambda_model.query_protocol import error_xml
 
@@ -37,6 +38,16 @@ ErrorStyle = Callable[[LambdaError, str], WireAnswer]
 # What services of the query protocol (AWS STS API Reference, "Common Errors") and S3 (its API Reference, "Error
 # Responses") call what others call otherwise.
 _OF_FORMS = {"UnrecognizedClientException": "InvalidClientTokenId", "ExpiredTokenException": "ExpiredToken"}
+# What load balancers call otherwise than HTTP's registry of today.
+_TITLES = {
+    405: "Not Allowed",
+    408: "Request Time-out",
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Large",
+    503: "Service Temporarily Unavailable",
+    504: "Gateway Time-out",
+}
+_SOCKET_TEXTS = {400: "Bad Request", 403: "Forbidden"}
 _OF_S3 = {"UnrecognizedClientException": "InvalidAccessKeyId", "ExpiredTokenException": "ExpiredToken"}
 
 
@@ -60,6 +71,8 @@ def rest_error(error: LambdaError, _request_id: str) -> WireAnswer:
         document["Type"] = error.fault
     document[error.message_member] = error.message
     headers = {"content-type": "application/json", "x-amzn-ErrorType": error.code}
+    if isinstance(error, ContradictoryHeadError):
+        headers["connection"] = "close"
     return WireAnswer(error.status, headers, _json(document))
 
 
@@ -71,6 +84,32 @@ def url_error(error: LambdaError, request_id: str) -> WireAnswer:
     if isinstance(error, MissingAuthenticationTokenException | ResourceNotFoundException):
         error = AccessDeniedException(URL_FORBIDDEN)
     return rest_error(error, request_id)
+
+
+def transport_error(status: int, message: str) -> WireAnswer:
+    """The form of what is wrong before anybody knows which service is asked."""
+    return WireAnswer(status, {"content-type": "application/json"}, _json({"message": message}))
+
+
+def page_error(error: LambdaError, _request_id: str) -> WireAnswer:
+    """The form of load balancers: a page for people that says nothing but the status."""
+    return status_page(error.status)
+
+
+def status_page(status: int) -> WireAnswer:
+    """A load balancer's page about a status, as AWS's write it, to the byte."""
+    title = f"{status} {_TITLES.get(status) or HTTPStatus(status).phrase}"
+    lines = (
+        "<html>",
+        f"<head><title>{title}</title></head>",
+        "<body>",
+        f"<center><h1>{title}</h1></center>",
+        "</body>",
+        "</html>",
+        "",
+    )
+    headers = {"server": "awselb/2.0", "content-type": "text/html"}
+    return WireAnswer(status, headers, "\r\n".join(lines).encode(), reason=title.partition(" ")[2])
 
 
 def gateway_error(error: LambdaError, _request_id: str) -> WireAnswer:
@@ -87,6 +126,14 @@ def gateway_error(error: LambdaError, _request_id: str) -> WireAnswer:
     else:
         status, message, headers = 500, "Internal Server Error", {}
     return WireAnswer(status, {"content-type": "application/json", **headers}, _json({"message": message}))
+
+
+def socket_error(error: LambdaError, request_id: str, connection_id: str) -> WireAnswer:
+    """The form of WebSocket APIs, for who is not let in: with the ids that events have (reference: invocation, 6)."""
+    answer = gateway_error(error, request_id)
+    message = str(error.message) if isinstance(error, GatewayRefusal) else _SOCKET_TEXTS.get(answer.status)
+    document = {"message": message or "Internal server error", "connectionId": connection_id, "requestId": request_id}
+    return answer._replace(body=_json(document))
 
 
 def json_error(error: LambdaError, _request_id: str, version: str = "1.1") -> WireAnswer:

@@ -77,6 +77,7 @@ class UrlCalls:
                 received.body,
                 request.head.source_ip,
                 request.head.address.rpartition(":")[2],
+                request.head.tls,
             ),
             _context(call, trace, self._clock.now_s()),
         )

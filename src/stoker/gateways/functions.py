@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from stoker.arn import split_arn, split_function_name
-from stoker.errors import AccessDeniedException
+from stoker.errors import AccessDeniedException, LambdaError
 from stoker.functions.records import FunctionTarget
 from stoker.invocation import Invocation, InvocationResult
 from stoker.invocations.authorisation import Authorisation
@@ -76,13 +76,13 @@ class GatewayFunctions:
         running = self._background.start(self._outcome(invocation), "invocation of an API")
         async with asyncio.timeout(timeout_s):
             outcome = await asyncio.shield(running)
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, LambdaError):
             raise outcome
         return outcome
 
-    async def _outcome(self, invocation: Invocation) -> InvocationResult | Exception:
+    async def _outcome(self, invocation: Invocation) -> InvocationResult | LambdaError:
         """A refusal is a value here: who has stopped listening does not hear it, and it is no failure of ours."""
         try:
             return await self._invoker.invoke(invocation)
-        except Exception as error:
-            return error
+        except LambdaError as refusal:
+            return refusal

@@ -12,6 +12,13 @@ from stoker.gateways.functions import function_of
 from stoker.http_apis.errors import invalid, refused
 from stoker.http_apis.mapping import check_request_parameters, check_response_parameters
 from stoker.http_apis.records import DEFAULT, Api, Document
+from stoker.http_apis.websocket_checks import (
+    check_websocket_api,
+    check_websocket_authorizer,
+    check_websocket_integration,
+    check_websocket_route,
+    check_websocket_settings,
+)
 
 METHODS = frozenset({"ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 ROUTE_SELECTION = "$request.method $request.path"
@@ -46,8 +53,7 @@ def check_api(document: Document) -> None:
     if document.get("IpAddressType") not in (None, "ipv4"):
         raise refused("an IpAddressType of dualstack")
     if document["ProtocolType"] == "WEBSOCKET":
-        if not document.get("RouteSelectionExpression"):
-            raise invalid("RouteSelectionExpression is required for WEBSOCKET APIs")
+        check_websocket_api(document)
         if document.get("CorsConfiguration"):
             raise invalid("CorsConfiguration is only supported for HTTP APIs")
         return
@@ -73,6 +79,8 @@ def check_route(api: Api, document: Document) -> None:
                 raise invalid(f"{name} is not supported for HTTP APIs")
         if document.get("ApiKeyRequired"):
             raise invalid("ApiKeyRequired is not currently supported for HTTP APIs")
+    else:
+        check_websocket_route(document)
     target = document.get("Target")
     if target and target.removeprefix("integrations/") not in api.all("integration"):
         raise invalid(f"Invalid integration identifier specified in target {target}")
@@ -134,6 +142,7 @@ def check_integration(api: Api, document: Document) -> None:
     if document.get("IntegrationSubtype"):
         raise refused("integrations with other services of AWS (IntegrationSubtype)")
     if api.protocol == "WEBSOCKET":
+        check_websocket_integration(document)
         return
     for name in _ONLY_WEBSOCKET_INTEGRATION:
         if document.get(name):
@@ -178,6 +187,7 @@ def check_authorizer(api: Api, document: Document) -> None:
     if not _may_be_function(document.get("AuthorizerUri") or ""):
         raise invalid(f"AuthorizerUri should be a valid function ARN: {(document.get('AuthorizerUri') or '')[:256]}")
     if api.protocol == "WEBSOCKET":
+        check_websocket_authorizer(document)
         return
     version = document.get("AuthorizerPayloadFormatVersion")
     if version not in ("1.0", "2.0"):
@@ -223,6 +233,8 @@ def check_stage(api: Api, document: Document) -> None:
         if not _VARIABLE_NAME.fullmatch(name) or not _VARIABLE_VALUE.fullmatch(value):
             raise invalid(f"Invalid stage variable {name[:64]}: names have letters, digits and underscores")
     _check_route_settings(api, document)
+    if api.protocol == "WEBSOCKET":
+        check_websocket_settings(document)
     logs = document.get("AccessLogSettings")
     if logs:
         try:

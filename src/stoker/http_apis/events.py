@@ -68,6 +68,7 @@ def _call_2(asked: ApiRequest) -> HttpCall:
         asked.body,
         head.source_ip,
         head.address.rpartition(":")[2],
+        head.tls,
     )
 
 

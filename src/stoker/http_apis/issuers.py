@@ -7,11 +7,12 @@ JWT authorizers" (a key is kept for two hours).
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import urllib3
 
@@ -26,7 +27,18 @@ DOCUMENT_BYTES_MAX = 512 * 1024
 THREADS_MAX = 4
 ISSUERS_MAX = 1_000
 
+# The issuer of a user pool of Cognito's (Amazon Cognito Developer Guide, "Verifying JSON web tokens").
+_USER_POOL = re.compile(r"https://cognito-idp\.([a-z0-9-]{1,64})\.amazonaws\.com/([\w-]{1,64})", re.ASCII)
+
 Key = Mapping[str, Any]
+
+
+class UserPools(Protocol):
+    """Cognito's, as far as it is embedded."""
+
+    async def keys(self, account_id: str, region: str, pool_id: str) -> Mapping[str, Any] | None:
+        """The JWK set of a pool; None for one that is not there, and issues at AWS."""
+        ...
 
 
 class IssuerError(Exception):
@@ -46,9 +58,10 @@ class _Issuer:
 class Issuers:
     """All that tokens have named so far. To be used from the event loop's thread only."""
 
-    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, user_pools: UserPools, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._user_pools = user_pools
         self._now_s = now_s
-        self._issuers: dict[str, _Issuer] = {}
+        self._issuers: dict[tuple[str, str], _Issuer] = {}
         self._threads = ThreadPoolExecutor(THREADS_MAX, "issuers")
         self._http = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_LIMIT_S, read=READ_LIMIT_S), retries=urllib3.Retry(2, redirect=3)
@@ -58,33 +71,35 @@ class Issuers:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._http.clear()
 
-    async def key(self, issuer: str, key_id: str) -> Key | None:
-        """The key as JWK; None if the issuer has no such key. Raises IssuerError."""
+    async def key(self, account_id: str, issuer: str, key_id: str) -> Key | None:
+        """The key as JWK, for an API of that account; None if the issuer has no such key. Raises IssuerError."""
         if len(self._issuers) > ISSUERS_MAX:
             self._issuers.clear()
-        known = self._issuers.setdefault(issuer, _Issuer())
+        known = self._issuers.setdefault((account_id, issuer), _Issuer())
         async with known.turn:
             now_s = self._now_s()
             is_old = now_s - known.known_s > KEPT_FOR_S
             if (is_old or key_id not in known.keys) and now_s - known.asked_s > ASKED_AGAIN_AFTER_S:
                 known.asked_s = now_s
-                known.keys = await asyncio.get_running_loop().run_in_executor(self._threads, self._fetch, issuer)
+                known.keys = await self._ask(account_id, issuer)
                 known.known_s = now_s
             elif is_old:
                 raise IssuerError("OIDC discovery endpoint communication error")
         return known.keys.get(key_id)
 
-    def _fetch(self, issuer: str) -> Mapping[str, Key]:
-        """In a thread."""
+    async def _ask(self, account_id: str, issuer: str) -> Mapping[str, Key]:
+        pool = _USER_POOL.fullmatch(issuer)
+        if pool is not None:
+            document = await self._user_pools.keys(account_id, pool[1], pool[2])
+            if document is not None:
+                return _by_id(document)
+        document = await asyncio.get_running_loop().run_in_executor(self._threads, self._fetch, issuer)
+        return _by_id(document)
+
+    def _fetch(self, issuer: str) -> Mapping[str, Any]:
+        """The JWK set. In a thread."""
         configuration = self._document(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-        keys = self._document(str(configuration.get("jwks_uri"))).get("keys")
-        if not isinstance(keys, list):
-            raise IssuerError("the issuer's keys are no JWK set")
-        return {
-            key["kid"]: key
-            for key in keys
-            if isinstance(key, dict) and isinstance(key.get("kid"), str) and key.get("kty") == "RSA"
-        }
+        return self._document(str(configuration.get("jwks_uri")))
 
     def _document(self, url: str) -> Mapping[str, Any]:
         try:
@@ -100,3 +115,14 @@ class Issuers:
         if not isinstance(document, dict):
             raise IssuerError("OIDC discovery endpoint communication error")
         return document
+
+
+def _by_id(document: Mapping[str, Any]) -> Mapping[str, Key]:
+    keys = document.get("keys")
+    if not isinstance(keys, list):
+        raise IssuerError("the issuer's keys are no JWK set")
+    return {
+        key["kid"]: key
+        for key in keys
+        if isinstance(key, dict) and isinstance(key.get("kid"), str) and key.get("kty") == "RSA"
+    }

@@ -14,6 +14,8 @@ DEFAULT = "$default"
 
 # Members of our own. When an API, stage or deployment came to be is AWS's `CreatedDate`, in seconds since the epoch.
 DEPLOYED = "stoker:Deployed"
+# A route's responses by id: a part of the route, so that they are deployed with it.
+RESPONSES = "stoker:RouteResponses"
 
 
 class ApiKey(NamedTuple):

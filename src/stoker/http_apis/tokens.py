@@ -48,7 +48,7 @@ class Tokens:
             raise GatewayRefusal(401, "Unauthorized", {"www-authenticate": "Bearer"})
         token = value[7:].strip() if value[:7].lower() == "bearer " else value
         try:
-            claims = await self._claims(token, authorizer)
+            claims = await self._claims(asked.plan.key.account_id, token, authorizer)
             _check_claims(claims, authorizer, self._clock.now_s())
         except (TokenError, IssuerError) as error:
             raise _invalid_token(str(error)) from None
@@ -59,7 +59,7 @@ class Tokens:
         shown = {"claims": {name: _claim_text(claim) for name, claim in claims.items()}, "scopes": scopes}
         return Authorised({"jwt": shown}, shown)
 
-    async def _claims(self, token: str, authorizer: Authorizer) -> Mapping[str, Any]:
+    async def _claims(self, account_id: str, token: str, authorizer: Authorizer) -> Mapping[str, Any]:
         """What the token says, once its signature is the issuer's. Raises TokenError and IssuerError."""
         if not can_verify():
             log.error("a token cannot be checked: %s", INSTALL)
@@ -76,7 +76,7 @@ class Tokens:
             raise TokenError(f"signing method {str(algorithm)[:16]} is invalid")
         if not isinstance(key_id, str):
             raise TokenError("the token does not name its key")
-        key = await self._issuers.key(authorizer.issuer, key_id)
+        key = await self._issuers.key(account_id, authorizer.issuer, key_id)
         if key is None:
             raise TokenError("the token is signed by a key that its issuer does not have")
         try:

@@ -130,7 +130,7 @@ def _event_headers(call: HttpCall, context: CallContext, kind: ApiKind) -> dict[
         "X-Amzn-Trace-Id": context.trace,
         "X-Forwarded-For": ", ".join([*forwarded, call.source_ip]),
         "X-Forwarded-Port": call.port,
-        "X-Forwarded-Proto": "http",
+        "X-Forwarded-Proto": "http" if call.tls is None else "https",
     }
     if kind == "HTTP" and call.body:
         added["Content-Length"] = str(len(call.body))

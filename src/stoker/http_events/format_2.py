@@ -26,6 +26,8 @@ from stoker.http_events.times import clf_time
 JSON_TYPE = "application/json"
 _ENCODER = msgspec.json.Encoder()
 _DEFAULT = "$default"
+# What a front end says of the connection: a client's own claims are not passed on.
+_TLS_HEADERS = ("x-amzn-tls-version", "x-amzn-tls-cipher-suite")
 
 
 def event_of(call: HttpCall, context: CallContext, route: RouteContext | None = None) -> bytes:
@@ -43,6 +45,8 @@ def event_of(call: HttpCall, context: CallContext, route: RouteContext | None = 
 def metadata_event(call: HttpCall, context: CallContext, route: RouteContext | None = None) -> dict[str, Any]:
     """The event without a body, as authorizers get it."""
     headers, cookies = _event_headers(call, context)
+    if route is None:
+        _tell_tls(headers, call.tls)
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": _DEFAULT if route is None else route.key,
@@ -119,8 +123,16 @@ def _event_headers(call: HttpCall, context: CallContext) -> tuple[dict[str, str]
     headers["x-amzn-trace-id"] = context.trace
     headers["x-forwarded-for"] = f"{forwarded}, {call.source_ip}" if forwarded else call.source_ip
     headers["x-forwarded-port"] = call.port
-    headers["x-forwarded-proto"] = "http"
+    headers["x-forwarded-proto"] = "http" if call.tls is None else "https"
     return headers, cookies
+
+
+def _tell_tls(headers: dict[str, str], tls: tuple[str, str] | None) -> None:
+    """As function URLs do, and no API."""
+    for name in _TLS_HEADERS:
+        headers.pop(name, None)
+    if tls is not None:
+        headers.update(zip(_TLS_HEADERS, tls, strict=True))
 
 
 def _request_context(

@@ -9,6 +9,7 @@ class HttpCall(NamedTuple):
     1.0 passes names on in whatever case they are given.
 
     `raw_path` and `raw_query` are still percent-encoded; `source_ip` is the client's, `port` the one it reached.
+    `tls` has version and cipher suite, None for a request that came without.
     """
 
     method: str
@@ -18,6 +19,7 @@ class HttpCall(NamedTuple):
     body: bytes
     source_ip: str
     port: str
+    tls: tuple[str, str] | None = None
 
 
 class IamCaller(NamedTuple):

@@ -4,6 +4,7 @@ None is left out at every depth, blobs are base64, timestamps are seconds since 
 shape wants text. A payload member is passed on untouched, be it bytes or a stream of them.
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -24,12 +25,18 @@ _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=Fa
 
 
 class WireAnswer(NamedTuple):
-    """An answer as bytes; a body that is an iterator is sent as it comes, in chunks. Each cookie is a header."""
+    """An answer as bytes; a body that is an iterator is sent as it comes, in chunks. Each cookie is a header.
+
+    `reason` is what the status line says, if it is not HTTP's own words. With `upgrade` the status is 101: it is called
+    with the listener's connections, and the connection speaks the protocol that it returns from then on.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes | AsyncIterator[bytes]
     cookies: Sequence[str] = ()
+    reason: str = ""
+    upgrade: Callable[[Any], asyncio.Protocol] | None = None
 
 
 class BrokenAnswerError(Exception):

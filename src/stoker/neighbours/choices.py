@@ -15,7 +15,7 @@ from stoker.config import SettingsError
 DEFAULT = "default"
 _OURS = frozenset({"lambda", "logs"})
 # Ours as well, but another endpoint can be named for it.
-_HERE = frozenset({"apigateway", "sqs", "scheduler"})
+_HERE = frozenset({"apigateway", "elasticloadbalancing", "sqs", "scheduler"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class AwsClients:
 
     def _is_own(self, service: str) -> bool:
         """Such a call takes no thread and no connection, and ends when its caller is cancelled."""
-        return service in self._own and isinstance(self._choices.of(service), Here)
+        return service in self._own and isinstance(self._choices.of(self._signing_name(service)), Here)
 
     async def download(
         self, account_id: str, region: str, bucket: str, key: str, version_id: str | None, limit_bytes: int
@@ -128,12 +128,15 @@ class AwsClients:
     def _neighbour(self, service: str) -> Embedded | Elsewhere:
         if service in _OURS:
             raise NeighbourError(f"{service} is served by Stoker itself")
-        if service not in self._signing_names:
-            self._signing_names[service] = signing_name(service)
-        neighbour = self._choices.of(self._signing_names[service])
+        neighbour = self._choices.of(self._signing_name(service))
         if isinstance(neighbour, Off | Here):
             raise NeighbourError(f"The service {service} is off on this node (setting neighbours.{service}).")
         return neighbour
+
+    def _signing_name(self, service: str) -> str:
+        if service not in self._signing_names:
+            self._signing_names[service] = signing_name(service)
+        return self._signing_names[service]
 
     def _client(self, service: str, account_id: str, region: str) -> Any:
         key = (service, account_id, region)

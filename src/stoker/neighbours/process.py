@@ -24,8 +24,8 @@ ACCOUNT_HEADER = "x-moto-account-id"
 SERVICE_HEADER = "x-stoker-service"
 UNKNOWN_SERVICE_HEADER = "x-stoker-unknown-service"
 
-# moto's own: Lambda, Logs and SQS are Stoker's, and the rest tells about or changes moto itself.
-_NEVER = frozenset({"awslambda", "awslambda_simple", "logs", "sqs", "moto_api", "instance_metadata"})
+# moto's own: Lambda, Logs, SQS and API Gateway are Stoker's, and the rest tells about or changes moto itself.
+_NEVER = frozenset({"apigatewayv2", "awslambda", "awslambda_simple", "logs", "sqs", "moto_api", "instance_metadata"})
 # Before moto is imported: it reads some of them then.
 _ENVIRONMENT = {
     # Buckets in host names are moved into the path by the node, which knows by which names it is called.

@@ -78,6 +78,7 @@ class ApiRequest(NamedTuple):
             self.body,
             head.source_ip,
             head.address.rpartition(":")[2],
+            head.tls,
         )
 
     def call_context(self, trace: str) -> CallContext:

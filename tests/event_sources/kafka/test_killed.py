@@ -12,7 +12,7 @@ from tests.event_sources.polling import wait
 
 StartNode = Callable[..., tuple[NodeProcess, Node]]
 PARTITIONS = 3
-RECORDS = 3_000
+RECORDS = 10_000
 
 
 def test_nothing_is_lost_and_order_is_kept_while_node_and_broker_are_killed(

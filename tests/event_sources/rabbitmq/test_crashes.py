@@ -14,8 +14,8 @@ from tests.event_sources.rabbitmq.broker import RabbitBroker, publish
 from tests.event_sources.rabbitmq.mappings import PLAIN, WITNESS, members
 
 StartNode = Callable[..., tuple[NodeProcess, Node]]
-MESSAGES = 3_000
-AT_ONCE = 50
+MESSAGES = 10_000
+AT_ONCE = 100
 
 
 def test_nothing_is_lost_when_the_node_and_the_broker_are_killed(
