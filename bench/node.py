@@ -50,6 +50,7 @@ class BenchNode:
         self._process: subprocess.Popen[bytes] | None = None
         self._client: Any = None
         self._apis: Any = None
+        self._rest_apis: Any = None
 
     @property
     def data(self) -> Path:
@@ -82,7 +83,7 @@ class BenchNode:
             )
         record = self._wait_record(data / "node.json")
         self.endpoint, self.isolation = record["endpoint"], record["isolation"]
-        self._client, self._apis = (
+        self._client, self._apis, self._rest_apis = (
             boto3.client(
                 service,
                 endpoint_url=self.endpoint,
@@ -91,7 +92,7 @@ class BenchNode:
                 aws_secret_access_key="bench",
                 config=Config(retries={"total_max_attempts": 1}, proxies={}),
             )
-            for service in ("lambda", "apigatewayv2")
+            for service in ("lambda", "apigatewayv2", "apigateway")
         )
 
     def _wait_record(self, path: Path) -> dict[str, Any]:
@@ -180,6 +181,20 @@ class BenchNode:
             FunctionName=name, StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
         )
         return f"/_stoker/api/{made['ApiId']}/"
+
+    async def rest_api_path(self, name: str) -> str:
+        """Make a REST API for `name`, which lets API Gateway in already; the path of its stage on the node."""
+        return await asyncio.to_thread(self._rest_api_path, name)
+
+    def _rest_api_path(self, name: str) -> str:
+        arn = self._client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+        made = self._rest_apis.create_rest_api(name=name)
+        at = {"restApiId": made["id"], "resourceId": made["rootResourceId"], "httpMethod": "ANY"}
+        self._rest_apis.put_method(**at, authorizationType="NONE")
+        uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations"
+        self._rest_apis.put_integration(**at, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+        self._rest_apis.create_deployment(restApiId=made["id"], stageName="bench")
+        return f"/_stoker/api/{made['id']}/bench/"
 
     async def delete(self, name: str) -> None:
         await asyncio.to_thread(self._client.delete_function, FunctionName=name)

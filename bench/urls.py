@@ -1,4 +1,4 @@
-"""How many calls a function's URL and an HTTP API answer beside Invoke: `python -m bench.urls`. The goal is 70 %.
+"""How many calls URLs, HTTP APIs and REST APIs answer beside Invoke: `python -m bench.urls`. The goal is 70 %.
 
 One node, one function, the same small payload, which comes back. All ways take turns in every round, so that what else
 the machine does meets each. A call of a URL or an API makes an event of some 900 bytes of it, and a response of the
@@ -26,6 +26,7 @@ async def measure() -> None:
     async with BenchNode() as node:
         await node.deploy(FUNCTION, HANDLERS / "answers")
         ways = {"Invoke": "", "URL": await node.url_path(FUNCTION), "HTTP API": await node.api_path(FUNCTION)}
+        ways["REST API"] = await node.rest_api_path(FUNCTION)
         for callers in CALLERS:
             rates: dict[str, list[float]] = {way: [] for way in ways}
             for _ in range(ROUNDS):

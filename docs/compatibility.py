@@ -147,6 +147,7 @@ _MISSING_OF_REST_APIS: Mapping[str, str] = {
     "PutIntegration": _REST_INTEGRATIONS,
     "PutMethod": _METHODS,
     "PutRestApi": "as ImportRestApi",
+    "TestInvokeMethod": "not of `HTTP` and `HTTP_PROXY`; the log says less than AWS's",
     "UpdateAccount": "`cloudwatchRoleArn` is kept and not needed",
     "UpdateAuthorizer": "as CreateAuthorizer",
     "UpdateDomainName": _DOMAIN_NAMES,

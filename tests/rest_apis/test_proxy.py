@@ -184,6 +184,29 @@ def test_a_body_beyond_the_limit_is_refused_unread(api: Api) -> None:
     assert b'{"message":"Request Too Long"}' in answer
 
 
+def test_a_method_is_tried_before_it_is_deployed(platform: Node, echo: str) -> None:
+    api = Api(platform)
+    api.proxy("/pets/{id}", echo, "POST", authorization="AWS_IAM")
+    at = {"restApiId": api.id, "resourceId": api.resource("/pets/{id}"), "httpMethod": "POST"}
+    tried = api.client.test_invoke_method(
+        **at,
+        pathWithQueryString="/pets/7?x=1",
+        body="text",
+        headers={"X-Own": "1"},
+        stageVariables={"a": "b"},
+    )
+    assert tried["status"] == 200
+    event = json.loads(tried["body"])
+    assert (event["path"], event["pathParameters"]) == ("/pets/7", {"id": "7"})
+    assert (event["queryStringParameters"], event["body"], event["headers"]["X-Own"]) == ({"x": "1"}, "text", "1")
+    assert (event["requestContext"]["stage"], event["stageVariables"]) == ("test-invoke-stage", {"a": "b"})
+    assert "Method completed with status: 200" in tried["log"]
+    failed = api.client.test_invoke_method(**at, pathWithQueryString="/pets/7", headers={"X-Answer": "error"})
+    assert (failed["status"], failed["body"]) == (502, '{"message": "Internal server error"}')
+    with pytest.raises(api.client.exceptions.BadRequestException):
+        api.client.test_invoke_method(**at, pathWithQueryString="/cats/7")
+
+
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=10)
 
 

@@ -32,6 +32,7 @@ from stoker.rest_apis.sites import RestApis
 from stoker.rest_apis.stages_api import StagesApi
 from stoker.rest_apis.store import ItemStore
 from stoker.rest_apis.tags_api import TagsApi
+from stoker.rest_apis.trials_api import TrialsApi
 from stoker.rest_apis.usage import Usage
 from stoker.rest_apis.usage_api import UsageApi
 from stoker.supervision import Background
@@ -77,6 +78,7 @@ async def open_rest_apis(
     service = None
     if isinstance(aws.choices.of(SERVICE), Here):
         operations = _operations(catalogue, usage, authorization, gateways, clock)
+        operations |= TrialsApi(catalogue, answers, clock).operations()
         service = RestService(SERVICE, operations, validation_code="BadRequestException")
     return RestApiRooms(service, sites)
 

@@ -38,6 +38,10 @@ class Answers:
         authorised = await self._authorization.check(asked, received, credentials)
         asked = asked._replace(authorised=authorised)
         asked = asked._replace(authorised=self._admission.admit(asked))
+        return await self.integrated(asked)
+
+    async def integrated(self, asked: ApiRequest) -> WireAnswer:
+        """What is behind says, to a request that may. Raises RequestRefusedError."""
         check_request(asked)
         integration = asked.method.method_integration
         if integration is None:
