@@ -35,6 +35,8 @@ class Http2Client:
         self.goaway: int | None = None
         self.is_closed = False
         sock.settimeout(WAIT_S)
+        # Or the second small frame would wait for the first to be acknowledged, which takes 40 ms.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.http2.initiate_connection()
         self.flush()
 

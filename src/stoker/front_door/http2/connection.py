@@ -44,7 +44,7 @@ STREAMS_MAX = 100
 # What one stream may send before somebody reads it. The connection's window is that of all streams together, so that
 # none of them keeps the others from sending.
 WINDOW_BYTES = 128 * 1024
-# Frames are told apart at some 30 µs each; others get their turn after so many.
+# A frame takes the library 10 to 100 µs; others get their turn after so many.
 FRAMES_PER_TURN = 128
 # The library takes whatever the client allows, and the client may allow gigabytes.
 ENCODER_TABLE_BYTES_MAX = 4096
