@@ -314,6 +314,12 @@ def test_a_body_has_to_fit_its_model(validated: Api, path: str, body: Any, statu
         )
 
 
+def test_a_large_body_has_to_fit_its_model_too(validated: Api) -> None:
+    for last, status in (({"name": "Rex"}, 200), ({}, 400)):
+        body = json.dumps([{"name": "x" * 100}] * 3000 + [last]).encode()
+        assert validated.ask("POST", "/prod/pets?q=1", body, {"X-Who": "me"}).status == status
+
+
 def test_missing_parameters_are_named(validated: Api) -> None:
     reply = validated.ask("POST", "/prod/pet?q=", b'{"name": "Rex"}')
     assert (reply.status, reply.document) == (400, {"message": "Missing required request parameters: [q, X-Who]"})

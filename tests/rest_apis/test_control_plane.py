@@ -1,5 +1,7 @@
 """API Gateway's API as boto3 and the AWS CLI speak it: what is made is shown, changed by patches, and taken away."""
 
+import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -342,6 +344,25 @@ def test_a_clone_has_all_of_the_other(api: Api) -> None:
     paths = [each["path"] for each in api.client.get_resources(restApiId=clone["id"])["items"]]
     assert clone["id"] != api.id
     assert sorted(paths) == ["/", "/pets"]
+
+
+def test_a_schedule_makes_an_api_of_the_nodes_own(platform: Node, client: Any) -> None:
+    name = f"scheduled-{uuid.uuid4().hex[:8]}"
+    platform.client("scheduler").create_schedule(
+        Name=name,
+        ScheduleExpression=f"at({time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": "arn:aws:scheduler:::aws-sdk:apigateway:createRestApi",
+            "RoleArn": "arn:aws:iam::000000000000:role/r",
+            "Input": f'{{"name": "{name}"}}',
+        },
+    )
+    deadline_s, names = time.monotonic() + 30, set[str]()
+    while name not in names and time.monotonic() < deadline_s:
+        names = {api["name"] for api in client.get_rest_apis(limit=500)["items"]}
+        time.sleep(0.1)
+    assert name in names
 
 
 def test_all_of_it_outlives_a_restart(start_node: Callable[..., tuple[NodeProcess, Node]], echo: str) -> None:

@@ -109,6 +109,15 @@ def test_templates_make_what_goes_in_and_what_comes_out(api: Api, plain: str) ->
     assert document == {"count": 2, "list": "Rex;Tom;", "id": "7"}
 
 
+def test_a_large_body_is_mapped_as_a_small_one(api: Api, plain: str) -> None:
+    template = {"application/json": '{"size": $input.path("$.items").size(), "all": $input.json("$.items")}'}
+    mapped(api, plain, requestTemplates=template)
+    api.deploy()
+    items = ["x" * 100] * 3000
+    document = api.ask("POST", "/prod/map/7", json.dumps({"items": items}).encode()).document
+    assert document == {"size": 3000, "all": items}
+
+
 def test_what_a_failed_function_says_selects_the_response(api: Api, plain: str) -> None:
     at = mapped(api, plain)
     message = '#set($m = $input.path("$.errorMessage")){"message": "$m"}'

@@ -79,6 +79,7 @@ async def open_rest_apis(
     if isinstance(aws.choices.of(SERVICE), Here):
         operations = _operations(catalogue, usage, authorization, gateways, clock)
         operations |= TrialsApi(catalogue, answers, clock).operations()
+        aws.clients.serve(SERVICE, operations)
         service = RestService(SERVICE, operations, validation_code="BadRequestException")
     return RestApiRooms(service, sites)
 

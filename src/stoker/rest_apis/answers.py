@@ -7,6 +7,7 @@ from stoker.lambda_model.encoding import WireAnswer
 from stoker.rest_apis.admission import Admission
 from stoker.rest_apis.authorization import Authorization
 from stoker.rest_apis.function_calls import FunctionCalls, failed, shown_trace
+from stoker.rest_apis.large_bodies import worked
 from stoker.rest_apis.mapping import Mappings
 from stoker.rest_apis.requests import ApiRequest
 from stoker.rest_apis.server_calls import ServerCalls
@@ -42,7 +43,7 @@ class Answers:
 
     async def integrated(self, asked: ApiRequest) -> WireAnswer:
         """What is behind says, to a request that may. Raises RequestRefusedError."""
-        check_request(asked)
+        await worked(len(asked.body), check_request, asked)
         integration = asked.method.method_integration
         if integration is None:
             raise failed(500)

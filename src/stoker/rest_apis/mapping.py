@@ -17,6 +17,7 @@ from stoker.http_events.connection_headers import answer_headers
 from stoker.lambda_model.encoding import WireAnswer
 from stoker.rest_apis.errors import RequestRefusedError
 from stoker.rest_apis.function_calls import FunctionCalls, failed, shown_trace
+from stoker.rest_apis.large_bodies import worked
 from stoker.rest_apis.records import Integration, IntegrationResponse
 from stoker.rest_apis.requests import ApiRequest
 from stoker.rest_apis.server_calls import ServerCalls
@@ -60,7 +61,7 @@ class Mappings:
             "requestOverride": {"header": {}, "path": {}, "querystring": {}},
             "responseOverride": {"header": {}},
         }
-        payload = _request_payload(asked, integration, context)
+        payload = await worked(len(asked.body), _request_payload, asked, integration, context)
         if integration.type == "MOCK":
             outcome = Outcome(b"", _mock_status(payload))
         elif integration.type == "HTTP":
@@ -69,7 +70,8 @@ class Mappings:
             outcome = Outcome(answer.body, str(answer.status), {}, answer.headers, content_type)
         else:
             outcome = await self._invoked(asked, integration, payload, context)
-        return _response(asked, integration, outcome, context)
+        size_bytes = len(outcome.body) + len(asked.body)
+        return await worked(size_bytes, _response, asked, integration, outcome, context)
 
     async def _invoked(
         self, asked: ApiRequest, integration: Integration, payload: bytes, context: Mapping[str, Any]
