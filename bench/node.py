@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,7 @@ class BenchNode:
         self._client: Any = None
         self._apis: Any = None
         self._rest_apis: Any = None
+        self._balancers: Any = None
 
     @property
     def data(self) -> Path:
@@ -83,7 +85,7 @@ class BenchNode:
             )
         record = self._wait_record(data / "node.json")
         self.endpoint, self.isolation = record["endpoint"], record["isolation"]
-        self._client, self._apis, self._rest_apis = (
+        self._client, self._apis, self._rest_apis, self._balancers = (
             boto3.client(
                 service,
                 endpoint_url=self.endpoint,
@@ -92,7 +94,7 @@ class BenchNode:
                 aws_secret_access_key="bench",
                 config=Config(retries={"total_max_attempts": 1}, proxies={}),
             )
-            for service in ("lambda", "apigatewayv2", "apigateway")
+            for service in ("lambda", "apigatewayv2", "apigateway", "elbv2")
         )
 
     def _wait_record(self, path: Path) -> dict[str, Any]:
@@ -195,6 +197,27 @@ class BenchNode:
         self._rest_apis.put_integration(**at, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
         self._rest_apis.create_deployment(restApiId=made["id"], stageName="bench")
         return f"/_stoker/api/{made['id']}/bench/"
+
+    async def balancer_endpoint(self, name: str) -> str:
+        """Make a load balancer for `name`; where its listener answers."""
+        return await asyncio.to_thread(self._balancer_endpoint, name)
+
+    def _balancer_endpoint(self, name: str) -> str:
+        arn = self._client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+        made = self._balancers.create_target_group(Name=name, TargetType="lambda")
+        group = made["TargetGroups"][0]["TargetGroupArn"]
+        principal = "elasticloadbalancing.amazonaws.com"
+        self._client.add_permission(
+            FunctionName=name, StatementId="balancer", Action="lambda:InvokeFunction", Principal=principal
+        )
+        self._balancers.register_targets(TargetGroupArn=group, Targets=[{"Id": arn}])
+        balancer = self._balancers.create_load_balancer(Name=name)["LoadBalancers"][0]["LoadBalancerArn"]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        actions = [{"Type": "forward", "TargetGroupArn": group}]
+        self._balancers.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=port, DefaultActions=actions)
+        return f"http://127.0.0.1:{port}"
 
     async def delete(self, name: str) -> None:
         await asyncio.to_thread(self._client.delete_function, FunctionName=name)

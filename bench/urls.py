@@ -1,4 +1,6 @@
-"""How many calls URLs, HTTP APIs and REST APIs answer beside Invoke: `python -m bench.urls`. The goal is 70 %.
+"""How many calls a function's URL, APIs and a load balancer answer beside Invoke: `python -m bench.urls`.
+
+The goal is 70 %.
 
 One node, one function, the same small payload, which comes back. All ways take turns in every round, so that what else
 the machine does meets each. A call of a URL or an API makes an event of some 900 bytes of it, and a response of the
@@ -25,13 +27,18 @@ async def measure() -> None:
     """Prints a line for each number of callers."""
     async with BenchNode() as node:
         await node.deploy(FUNCTION, HANDLERS / "answers")
-        ways = {"Invoke": "", "URL": await node.url_path(FUNCTION), "HTTP API": await node.api_path(FUNCTION)}
-        ways["REST API"] = await node.rest_api_path(FUNCTION)
+        ways = {
+            "Invoke": (node.endpoint, ""),
+            "URL": (node.endpoint, await node.url_path(FUNCTION)),
+            "HTTP API": (node.endpoint, await node.api_path(FUNCTION)),
+            "REST API": (node.endpoint, await node.rest_api_path(FUNCTION)),
+            "balancer": (await node.balancer_endpoint(FUNCTION), "/"),
+        }
         for callers in CALLERS:
             rates: dict[str, list[float]] = {way: [] for way in ways}
             for _ in range(ROUNDS):
-                for way, path in ways.items():
-                    rates[way].append(await _calls_per_s(node.endpoint, path, callers))
+                for way, (endpoint, path) in ways.items():
+                    rates[way].append(await _calls_per_s(endpoint, path, callers))
             print(f"{callers:3} callers: Invoke {median(rates['Invoke']):6.0f}/s", flush=True)
             for way in list(ways)[1:]:
                 share = median(other / invoked for invoked, other in zip(rates["Invoke"], rates[way], strict=True))

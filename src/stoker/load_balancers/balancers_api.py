@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from stoker.clock import Clock
-from stoker.lambda_model.call import ApiAnswer, ApiCall, Caller, Operation
+from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.load_balancers.attributes import (
     DELETION_PROTECTION,
     OF_LOAD_BALANCERS,
@@ -14,7 +14,7 @@ from stoker.load_balancers.attributes import (
     value_of,
 )
 from stoker.load_balancers.errors import BalancerError, no_load_balancer, not_permitted, refuse, unsupported
-from stoker.load_balancers.names import balancer_arn, check_name, dns_name, read_tags
+from stoker.load_balancers.names import balancer_arn, check_name, dns_name, place, read_tags
 from stoker.load_balancers.pages import page
 from stoker.load_balancers.ports import Ports
 from stoker.load_balancers.records import LoadBalancer, Record, Rule
@@ -56,7 +56,7 @@ class LoadBalancersApi:
             tags=read_tags(members.get("Tags") or ()),
         )
         async with self._registry.turn:
-            balancers = self._registry.all(LoadBalancer, _place(call.caller))
+            balancers = self._registry.all(LoadBalancer, place(call.caller))
             balancer = next((each for each in balancers if each.name == new.name), None)
             if balancer is None:
                 balancer = new
@@ -72,7 +72,7 @@ class LoadBalancersApi:
 
     async def describe_load_balancers(self, call: ApiCall) -> ApiAnswer:
         members = call.members
-        found = self._registry.all(LoadBalancer, _place(call.caller))
+        found = self._registry.all(LoadBalancer, place(call.caller))
         for member, key in (("LoadBalancerArns", "arn"), ("Names", "name")):
             wanted = members.get(member) or ()
             for each in wanted:
@@ -85,7 +85,7 @@ class LoadBalancersApi:
     async def delete_load_balancer(self, call: ApiCall) -> ApiAnswer:
         """With its listeners and their rules. One that is not there is deleted already."""
         async with self._registry.turn:
-            balancer = self._registry.find(LoadBalancer, call.members["LoadBalancerArn"], _place(call.caller))
+            balancer = self._registry.find(LoadBalancer, call.members["LoadBalancerArn"], place(call.caller))
             if balancer is None:
                 return ApiAnswer()
             if value_of(OF_LOAD_BALANCERS, balancer.attributes, DELETION_PROTECTION) == "true":
@@ -113,7 +113,7 @@ class LoadBalancersApi:
 
     def _find(self, call: ApiCall) -> LoadBalancer:
         arn = call.members["LoadBalancerArn"]
-        balancer = self._registry.find(LoadBalancer, arn, _place(call.caller))
+        balancer = self._registry.find(LoadBalancer, arn, place(call.caller))
         if balancer is None:
             raise no_load_balancer(arn)
         return balancer
@@ -155,7 +155,3 @@ def _check(members: Mapping[str, Any]) -> None:
 def _subnets(members: Mapping[str, Any]) -> tuple[str, ...]:
     mapped = [mapping.get("SubnetId") or "" for mapping in members.get("SubnetMappings") or ()]
     return tuple(mapped or members.get("Subnets") or ())
-
-
-def _place(caller: Caller) -> tuple[str, str]:
-    return caller.account_id, caller.region

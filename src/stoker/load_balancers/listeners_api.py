@@ -9,7 +9,7 @@ from stoker.load_balancers.actions import read_action, shown_action
 from stoker.load_balancers.attributes import OF_LISTENERS, changed_attributes, shown_attributes
 from stoker.load_balancers.checks import check_groups
 from stoker.load_balancers.errors import BalancerError, invalid, no_listener, no_load_balancer, refuse, unsupported
-from stoker.load_balancers.names import listener_arn, read_tags, rule_arn
+from stoker.load_balancers.names import listener_arn, place, read_tags, rule_arn
 from stoker.load_balancers.pages import page
 from stoker.load_balancers.ports import Ports
 from stoker.load_balancers.records import Listener, LoadBalancer, Rule
@@ -108,13 +108,13 @@ class ListenersApi:
         return ApiAnswer({"Attributes": shown_attributes(OF_LISTENERS, attributes)})
 
     def _find(self, arn: str, caller: Caller) -> Listener:
-        listener = self._registry.find(Listener, arn, (caller.account_id, caller.region))
+        listener = self._registry.find(Listener, arn, place(caller))
         if listener is None:
             raise no_listener(arn)
         return listener
 
     def _balancer(self, arn: str, caller: Caller) -> LoadBalancer:
-        balancer = self._registry.find(LoadBalancer, arn, (caller.account_id, caller.region))
+        balancer = self._registry.find(LoadBalancer, arn, place(caller))
         if balancer is None:
             raise no_load_balancer(arn)
         return balancer

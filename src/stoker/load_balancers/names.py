@@ -24,6 +24,11 @@ def check_name(what: str, name: str) -> None:
         raise invalid(f"Load balancer name '{name}' cannot begin with 'internal-'")
 
 
+def place(caller: Caller) -> tuple[str, str]:
+    """Whose resources a caller sees, and where."""
+    return caller.account_id, caller.region
+
+
 def new_id() -> str:
     """Sixteen hexadecimal digits."""
     return os.urandom(8).hex()

@@ -9,7 +9,7 @@ from stoker.load_balancers.actions import read_action, shown_action
 from stoker.load_balancers.checks import check_groups
 from stoker.load_balancers.conditions import read_conditions, shown_condition
 from stoker.load_balancers.errors import BalancerError, invalid, no_listener, no_rule, not_permitted, refuse
-from stoker.load_balancers.names import read_tags, rule_arn
+from stoker.load_balancers.names import place, read_tags, rule_arn
 from stoker.load_balancers.pages import page
 from stoker.load_balancers.records import Listener, Rule
 from stoker.load_balancers.registry import LoadBalancerRegistry
@@ -113,13 +113,13 @@ class RulesApi:
             raise BalancerError("TooManyRules", f"A load balancer has at most {RULES_MAX} rules")
 
     def _listener(self, arn: str, caller: Caller) -> Listener:
-        listener = self._registry.find(Listener, arn, (caller.account_id, caller.region))
+        listener = self._registry.find(Listener, arn, place(caller))
         if listener is None:
             raise no_listener(arn)
         return listener
 
     def _find(self, arn: str, caller: Caller) -> Rule:
-        rule = self._registry.find(Rule, arn, (caller.account_id, caller.region))
+        rule = self._registry.find(Rule, arn, place(caller))
         if rule is None:
             raise no_rule(arn)
         return rule

@@ -12,7 +12,7 @@ from stoker.load_balancers.errors import (
     no_rule,
     no_target_group,
 )
-from stoker.load_balancers.names import read_tags, within_limit
+from stoker.load_balancers.names import place, read_tags, within_limit
 from stoker.load_balancers.records import Listener, LoadBalancer, Record, Rule, TargetGroup, place_of
 from stoker.load_balancers.registry import LoadBalancerRegistry
 
@@ -63,7 +63,7 @@ class TagsApi:
         kind, lack = _KINDS.get(arn.split(":")[-1].partition("/")[0], (None, invalid))
         if kind is None or place_of(arn) == ("", ""):
             raise invalid(f"'{arn[:256]}' is not a valid ARN of a load balancer, target group, listener or rule")
-        record = self._registry.find(kind, arn, (caller.account_id, caller.region))
+        record = self._registry.find(kind, arn, place(caller))
         if record is None:
             raise lack(arn)
         return record

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from stoker.lambda_model.call import ApiAnswer, ApiCall, Caller, Operation
+from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.load_balancers.attributes import OF_TARGET_GROUPS, changed_attributes, shown_attributes
 from stoker.load_balancers.errors import (
     BalancerError,
@@ -16,7 +16,7 @@ from stoker.load_balancers.errors import (
 )
 from stoker.load_balancers.health import HealthChecks
 from stoker.load_balancers.health_settings import changed_health_check, shown_health_check
-from stoker.load_balancers.names import check_name, read_tags, target_group_arn
+from stoker.load_balancers.names import check_name, place, read_tags, target_group_arn
 from stoker.load_balancers.pages import page
 from stoker.load_balancers.records import HealthCheck, LoadBalancer, TargetGroup, place_of
 from stoker.load_balancers.registry import LoadBalancerRegistry
@@ -63,7 +63,7 @@ class TargetGroupsApi:
             tags=read_tags(members.get("Tags") or ()),
         )
         async with self._registry.turn:
-            groups = self._registry.all(TargetGroup, _place(call.caller))
+            groups = self._registry.all(TargetGroup, place(call.caller))
             group = next((each for each in groups if each.name == new.name), None)
             if group is None:
                 group = new
@@ -76,11 +76,11 @@ class TargetGroupsApi:
         return ApiAnswer({"TargetGroups": [self._shown(group)]})
 
     async def describe_target_groups(self, call: ApiCall) -> ApiAnswer:
-        members, place = call.members, _place(call.caller)
-        found = self._registry.all(TargetGroup, place)
+        members, here = call.members, place(call.caller)
+        found = self._registry.all(TargetGroup, here)
         balancer_arn = members.get("LoadBalancerArn")
         if balancer_arn is not None:
-            if self._registry.find(LoadBalancer, balancer_arn, place) is None:
+            if self._registry.find(LoadBalancer, balancer_arn, here) is None:
                 raise no_load_balancer(balancer_arn)
             found = [group for group in found if balancer_arn in self._registry.balancers_of(group.arn)]
         for member, key in (("TargetGroupArns", "arn"), ("Names", "name")):
@@ -103,7 +103,7 @@ class TargetGroupsApi:
     async def delete_target_group(self, call: ApiCall) -> ApiAnswer:
         """One that is not there is deleted already."""
         async with self._registry.turn:
-            group = self._registry.find(TargetGroup, call.members["TargetGroupArn"], _place(call.caller))
+            group = self._registry.find(TargetGroup, call.members["TargetGroupArn"], place(call.caller))
             if group is None:
                 return ApiAnswer()
             if self._registry.balancers_of(group.arn):
@@ -167,7 +167,7 @@ class TargetGroupsApi:
 
     def _find(self, call: ApiCall) -> TargetGroup:
         arn = call.members["TargetGroupArn"]
-        group = self._registry.find(TargetGroup, arn, _place(call.caller))
+        group = self._registry.find(TargetGroup, arn, place(call.caller))
         if group is None:
             raise no_target_group(arn)
         return group
@@ -190,7 +190,3 @@ class TargetGroupsApi:
             "LoadBalancerArns": self._registry.balancers_of(group.arn),
         }
         return {**shown, **shown_health_check(group.health_check)}
-
-
-def _place(caller: Caller) -> tuple[str, str]:
-    return caller.account_id, caller.region
