@@ -94,7 +94,7 @@ def test_a_web_server_answers_by_the_adapter(adapter: str, deploy: Deploy, platf
     shown = reply.document
     assert (shown["path"], shown["body"]) == ("/some/path?a=1&b=%20", body.decode("latin-1"))
     assert (shown["host"], shown["api"]) == (url.host, url.id)
-    assert sorted(shown["cookie"].split("; ")) == ["c=d", "e=f"]
+    assert shown["cookie"].split(";") == ["c=d", "e=f"]  # the adapter joins them
     assert reply.headers["set-cookie"] == "one=1"
     assert url.ask("GET", "/nowhere").status == 404
 
