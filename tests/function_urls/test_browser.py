@@ -1,7 +1,6 @@
 """A real browser on the page of `examples/stream`: Chromium, driven by Playwright."""
 
 import http.server
-import shutil
 import threading
 import uuid
 from collections.abc import Iterator
@@ -12,9 +11,12 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.browsers import browser, trusting
 from tests.conftest import Deploy, Node
 
 from .conftest import UrlClient, url_of
+
+__all__ = ["browser", "trusting"]
 
 STREAM = Path(__file__).parents[2] / "examples/stream"
 PAUSE_MS = 150
@@ -47,27 +49,6 @@ def url(platform: Node, deploy_module: Deploy, nodejs: str, page_url: str) -> Ur
     deploy_module(name, files, nodejs, "index.handler", MemorySize=256, Timeout=30)
     cors = {"AllowOrigins": [page_url.rstrip("/")], "AllowHeaders": ["x-reader"]}
     return url_of(platform, name, InvokeMode="RESPONSE_STREAM", Cors=cors)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs the browser chromium: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
-    with playwright.sync_playwright() as driver:
-        # As root there is no sandbox of Chromium's; names below localhost it resolves by itself.
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"], timeout=60_000)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def trusting(browser: Any) -> Iterator[Any]:
-    """A context that takes the node's certificate: what it is for is checked in tests/front_door."""
-    context = browser.new_context(ignore_https_errors=True)
-    yield context
-    context.close()
 
 
 def reached(url: UrlClient, platform: Node, scheme: str) -> str:
