@@ -22,7 +22,7 @@ from tests.control_groups import remove_groups_of
 
 HANDLERS = Path(__file__).parent / "handlers"
 ROLE = "arn:aws:iam::000000000000:role/lambda-role"
-START_LIMIT_S = 60.0
+START_LIMIT_S = 110.0
 # The interpreter that runs the tests is always one of the runtimes.
 PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 

@@ -63,7 +63,7 @@ class Door:
         )
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def send(self, data: bytes) -> bytes:
         """Everything that comes back for these bytes until the server is done with us or falls silent."""

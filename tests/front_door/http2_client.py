@@ -13,7 +13,7 @@ from h2.events import ConnectionTerminated, DataReceived, Event, ResponseReceive
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 INVOKE = "/2015-03-31/functions/f/invocations"
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:

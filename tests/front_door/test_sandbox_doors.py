@@ -37,7 +37,7 @@ class Opened:
         return await asyncio.to_thread(self._ask, path, headers)
 
     def _ask(self, path: str, headers: dict[str, str]) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         json.loads(answer.read() or b"{}")

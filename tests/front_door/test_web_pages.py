@@ -10,7 +10,7 @@ from tests.conftest import Node
 def status_of(node: Node, headers: dict[str, str]) -> int:
     port = int(node.endpoint.rpartition(":")[2])
     lines = [f"{name}: {value}" for name, value in headers.items()]
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         request = "\r\n".join(["GET /2016-08-19/account-settings HTTP/1.1", *lines, "Connection: close", "", ""])
         connection.sendall(request.encode())
         answer = b""
