@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -84,9 +83,10 @@ class Killing:
     def run(self, send: Callable[[range], None], *, with_neighbour: bool = False) -> None:
         """Until all is sent and seen. Each of several threads sends its part; what one has sent must be seen.
 
-        `with_neighbour`: every other time it is the embedded neighbours' process that is killed.
+        `with_neighbour`: every other time it is the embedded neighbours' process that is killed. One thread sends then:
+        another would send to what the first has made anew, before that leads to the function.
         """
-        with _sending(send) as senders:
+        with _sending(send, 1 if with_neighbour else SENDERS) as senders:
             for number, point in enumerate(self._points):
                 self._wait(lambda point=point: len(set(self.seen())) >= point, f"event {point}")  # type: ignore[misc]
                 if with_neighbour and number % 2:
@@ -114,9 +114,9 @@ class Killing:
 
 
 @contextmanager
-def _sending(send: Callable[[range], None]) -> Iterator[list["Future[None]"]]:
-    with ThreadPoolExecutor(SENDERS) as threads:
-        yield [threads.submit(send, range(first, EVENTS, SENDERS)) for first in range(SENDERS)]
+def _sending(send: Callable[[range], None], many: int) -> Iterator[list["Future[None]"]]:
+    with ThreadPoolExecutor(many) as threads:
+        yield [threads.submit(send, range(first, EVENTS, many)) for first in range(many)]
 
 
 def until_taken(call: Callable[..., Any], make_anew: Callable[[], None] | None = None, **members: Any) -> Any:
@@ -129,13 +129,9 @@ def until_taken(call: Callable[..., Any], make_anew: Callable[[], None] | None =
                 return answer
         except (BotoCoreError, ClientError):
             if make_anew is not None:
-                with _making:
-                    _try(make_anew)
+                _try(make_anew)
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
-
-
-_making = threading.Lock()
 
 
 def _try(make: Callable[[], None]) -> None:
