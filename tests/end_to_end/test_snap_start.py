@@ -230,14 +230,6 @@ def test_latest_runs_on_demand(lambda_client: Any, snapped: str) -> None:
     assert "Restore" not in answer.report
 
 
-def test_a_restore_takes_no_time_to_speak_of(lambda_client: Any, snapped: str) -> None:
-    """The init slept for a second."""
-    began_s = time.perf_counter()
-    answer = invoke(lambda_client, snapped, Qualifier="1")
-    assert time.perf_counter() - began_s < 0.5
-    assert answer.value["seen"] == HOOKS
-
-
 def test_credentials_are_fetched_and_logs_have_no_name(lambda_client: Any, snapped: str) -> None:
     variables = invoke(lambda_client, snapped, {"variables": True}, Qualifier="1").value
     assert variables["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start"
