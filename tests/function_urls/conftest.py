@@ -1,12 +1,10 @@
 """Functions with URLs on a real node, and the plainest client there is to ask them."""
 
 import http.client
-import json
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +15,7 @@ from stoker.config import Settings, default_runtimes_dir
 from stoker.runtimes.records import RuntimeInstallError, RuntimeNotReadyError
 from tests.catalogues import catalogue_of
 from tests.conftest import Deploy, Node, deployer
+from tests.plain_http import Headers, Reply, begin, end
 
 INSTALL_LIMIT_S = 100
 Packaged = Callable[..., dict[str, str | bytes]]
@@ -31,26 +30,6 @@ ECHO = {
     "        return json.loads(event['body'])\n"
     "    return {'statusCode': 200, 'body': json.dumps(event)}\n"
 }
-
-INSTALL_LIMIT_S = 100
-Packaged = Callable[..., dict[str, str | bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer; `pairs` are its headers in lower case, each as it came."""
-
-    status: int
-    pairs: list[tuple[str, str]]
-    body: bytes
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return dict(self.pairs)
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.body)
 
 
 class UrlClient:
@@ -67,32 +46,20 @@ class UrlClient:
         method: str = "GET",
         path: str = "/",
         body: bytes | None = None,
-        headers: dict[str, str] | list[tuple[str, str]] | None = None,
+        headers: Headers | None = None,
         host: str | None = None,
     ) -> Reply:
-        connection = self.begin(method, path, body, headers, host)
-        response = connection.getresponse()
-        content = response.read()
-        connection.close()
-        return Reply(response.status, [(name.lower(), value) for name, value in response.getheaders()], content)
+        return end(self.begin(method, path, body, headers, host))
 
     def begin(
         self,
         method: str = "GET",
         path: str = "/",
         body: bytes | None = None,
-        headers: dict[str, str] | list[tuple[str, str]] | None = None,
+        headers: Headers | None = None,
         host: str | None = None,
     ) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection(self._address, timeout=60)
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        connection.putheader("Host", host or self.host)
-        for name, value in headers.items() if isinstance(headers, dict) else headers or []:
-            connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        return connection
+        return begin(self._address, host or self.host, method, path, body, headers)
 
 
 MakeUrl = Callable[..., UrlClient]
@@ -125,7 +92,8 @@ def deploy_module(lambda_client: Any) -> Iterator[Deploy]:
 @pytest.fixture(scope="module")
 def echo(platform: Node, deploy_module: Deploy) -> UrlClient:
     """A public URL of a function that answers with its event."""
-    return url_of(platform, deploy_module(f"echo-{uuid.uuid4().hex[:8]}", ECHO))
+    # With 128 MB four megabytes of JSON take seconds.
+    return url_of(platform, deploy_module(f"echo-{uuid.uuid4().hex[:8]}", ECHO, Timeout=60))
 
 
 @pytest.fixture(scope="session")

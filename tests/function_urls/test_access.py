@@ -12,8 +12,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from tests.conftest import Deploy, Node, NodeProcess, deployer
+from tests.plain_http import Reply
 
-from .conftest import ECHO, Reply, UrlClient, allow_everybody, url_of
+from .conftest import ECHO, UrlClient, allow_everybody, url_of
 from .test_buffered import FORBIDDEN
 
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"

@@ -1,10 +1,7 @@
 """HTTP APIs on a real node, and the plainest client there is to ask them."""
 
-import http.client
-import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +9,7 @@ import pytest
 
 from tests.conftest import Deploy, Node, deployer
 from tests.function_urls.conftest import packaged
+from tests.plain_http import Headers, Reply, begin, end
 
 __all__ = ["packaged"]
 
@@ -29,23 +27,6 @@ ECHO = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer; `pairs` are its headers in lower case, each as it came."""
-
-    status: int
-    pairs: list[tuple[str, str]]
-    body: bytes
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return dict(self.pairs)
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.body)
-
-
 class ApiClient:
     """Asks one API by its host."""
 
@@ -59,21 +40,10 @@ class ApiClient:
         method: str = "GET",
         path: str = "/",
         body: bytes | None = None,
-        headers: dict[str, str] | list[tuple[str, str]] | None = None,
+        headers: Headers | None = None,
         host: str | None = None,
     ) -> Reply:
-        connection = http.client.HTTPConnection(self._address, timeout=60)
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        connection.putheader("Host", host or self.host)
-        for name, value in headers.items() if isinstance(headers, dict) else headers or []:
-            connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        response = connection.getresponse()
-        content = response.read()
-        connection.close()
-        return Reply(response.status, [(name.lower(), value) for name, value in response.getheaders()], content)
+        return end(begin(self._address, host or self.host, method, path, body, headers))
 
     def event(self, method: str = "GET", path: str = "/", **arguments: Any) -> Any:
         """What the echo function was given."""

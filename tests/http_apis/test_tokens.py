@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.http_apis.conftest import ACCOUNT, ApiClient, Apis, Reply
+from tests.http_apis.conftest import ACCOUNT, ApiClient, Apis
 from tests.http_apis.identity_provider import IdentityProvider, identity_provider
 from tests.http_apis.test_stage_settings import read_lines
+from tests.plain_http import Reply
 
 
 @pytest.fixture(scope="module")

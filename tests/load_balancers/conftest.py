@@ -1,6 +1,5 @@
 """Load balancers on a real node, made with boto3 as anybody would."""
 
-import http.client
 import socket
 import uuid
 from collections.abc import Iterator
@@ -10,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Deploy, Node, deployer
-from tests.function_urls.conftest import Reply, packaged
+from tests.function_urls.conftest import packaged
+from tests.plain_http import Reply, begin, end
 
 __all__ = ["packaged"]
 
@@ -48,18 +48,9 @@ def ask(
     headers: list[tuple[str, str]] | None = None,
 ) -> Reply:
     """One request, with no headers but these and Host."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    names = {name.lower() for name, _ in headers or []}
-    connection.putrequest(method, path, skip_host="host" in names, skip_accept_encoding=True)
-    for name, value in headers or []:
-        connection.putheader(name, value)
-    if body is not None:
-        connection.putheader("Content-Length", str(len(body)))
-    connection.endheaders(body)
-    response = connection.getresponse()
-    reply = Reply(response.status, [(name.lower(), value) for name, value in response.getheaders()], response.read())
-    connection.close()
-    return reply
+    address = f"127.0.0.1:{port}"
+    has_host = any(name.lower() == "host" for name, _ in headers or [])
+    return end(begin(address, None if has_host else address, method, path, body, headers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import Deploy, Node, deployer
-from tests.function_urls.conftest import Reply, UrlClient, packaged
+from tests.function_urls.conftest import UrlClient, packaged
+from tests.plain_http import Reply
 
 __all__ = ["packaged"]
 

@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from tests.conftest import Deploy, Node
-from tests.function_urls.conftest import Reply
+from tests.plain_http import Reply
 from tests.rest_apis.conftest import Api, event_of
 
 # Says yes to `allow…`, no to `deny`, that it does not know `unknown`, and nothing that makes sense to all else. It

@@ -2,7 +2,6 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol
 
 from stoker.assembly.functions import Functions
 from stoker.assembly.invocations import Invocations
@@ -39,16 +38,12 @@ from stoker.http_apis.store import ApiStore
 from stoker.http_apis.tags_api import TagsApi
 from stoker.http_apis.tokens import Tokens
 from stoker.invocations.authorisation import Authorisation
-from stoker.lambda_model.call import Operation
+from stoker.lambda_model.call import Operation, operations_of
 from stoker.neighbours.choices import Here
 from stoker.neighbours.user_pool_keys import EmbeddedUserPools
 from stoker.supervision import Background
 
 PATH_PREFIX = "/v2/"
-
-
-class _Room(Protocol):
-    def operations(self) -> dict[str, Operation]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +125,7 @@ async def open_http_apis(
 
 
 def _operations(registry: ApiRegistry, gateways: Gateways, clock: Clock) -> dict[str, Operation]:
-    rooms: tuple[_Room, ...] = (
+    return operations_of(
         ApisApi(registry, gateways.addresses, gateways.domain_names, clock),
         *(PartsApi(registry, rules, clock) for rules in (ROUTES, INTEGRATIONS, AUTHORIZERS)),
         RouteResponsesApi(registry, clock),
@@ -140,4 +135,3 @@ def _operations(registry: ApiRegistry, gateways: Gateways, clock: Clock) -> dict
         AuthorizersCacheApi(registry, gateways.authorizers),
         ImportApi(registry, gateways.addresses, clock),
     )
-    return {name: operation for room in rooms for name, operation in room.operations().items()}

@@ -10,6 +10,7 @@ from stoker.clock import Clock
 from stoker.config import Settings
 from stoker.front_door.query_services import QueryService
 from stoker.invocations.authorisation import Authorisation
+from stoker.lambda_model.call import operations_of
 from stoker.load_balancers.balancers_api import LoadBalancersApi
 from stoker.load_balancers.errors import validate
 from stoker.load_balancers.health import HealthChecks
@@ -62,14 +63,13 @@ async def open_load_balancers(
     calls = TargetCalls(invocations.invoker, Authorisation(functions.registry), invocations.tracing)
     ports = Ports(settings.host, Traffic(registry, calls, background).at, background, settings.stop_grace_s)
     health_checks = HealthChecks(registry, calls, background)
-    rooms = (
+    operations = operations_of(
         LoadBalancersApi(registry, ports, clock),
         TargetGroupsApi(registry, calls, health_checks),
         ListenersApi(registry, ports),
         RulesApi(registry),
         TagsApi(registry),
     )
-    operations = {name: operation for room in rooms for name, operation in room.operations().items()}
     aws.clients.serve("elbv2", operations)
     return LoadBalancers(
         registry, ports, health_checks, QueryService("elbv2", NAMESPACE, validate, operations, version=VERSION)

@@ -26,7 +26,7 @@ from stoker.functions.presentation import Presentation
 from stoker.invocations.api import InvocationsApi
 from stoker.invocations.authorisation import Authorisation
 from stoker.invocations.pushes import Pushes
-from stoker.lambda_model.call import Operation
+from stoker.lambda_model.call import Operation, operations_of
 from stoker.layers.api import LayersApi
 from stoker.layers.attachable import AttachableLayers
 from stoker.logs.api import LogsApi
@@ -50,7 +50,7 @@ def lambda_operations(
     layers = AttachableLayers(stores.layers)
     packages = PackageSource(ObjectsInS3(aws.clients), limits)
     presentation = Presentation(functions.runtimes, functions.sealing)
-    rooms = (
+    return operations_of(
         FunctionsApi(
             registry=registry,
             code_download=code_download,
@@ -103,7 +103,6 @@ def lambda_operations(
             invocations.invoker, invocations.streams, invocations.events, invocations.tracing, Authorisation(registry)
         ),
     )
-    return {name: operation for room in rooms for name, operation in room.operations().items()}
 
 
 async def logs_service(stores: Stores, pushes: Pushes, clock: Clock, parts: AsyncExitStack) -> JsonService:

@@ -8,7 +8,7 @@ from stoker.assembly.stores import Stores
 from stoker.clock import Clock
 from stoker.front_door.json_services import JsonService
 from stoker.front_door.query_services import QueryService
-from stoker.lambda_model.call import Operation
+from stoker.lambda_model.call import Operation, operations_of
 from stoker.neighbours.choices import Choices, Here
 from stoker.queues.api import QueuesApi
 from stoker.queues.commits import Commits
@@ -58,9 +58,9 @@ async def open_queues(stores: Stores, choices: Choices, clock: Clock, parts: Asy
     tasks = MoveTasks(registry, live, store, background, clock)
     await tasks.resume()
     background.start(supervise(sweeper.run, "queue sweeper"), "queue sweeper")
-    apis = (
+    operations = operations_of(
         QueuesApi(registry, live, commits, sweeper, clock),
         MessagesApi(registry, live, clock),
         MoveTasksApi(registry, live, tasks, clock),
     )
-    return Queues(live, {name: operation for api in apis for name, operation in api.operations().items()})
+    return Queues(live, operations)

@@ -2,7 +2,6 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol
 
 from stoker.assembly.http_apis import Gateways
 from stoker.assembly.invocations import Invocations
@@ -11,7 +10,7 @@ from stoker.assembly.stores import Stores
 from stoker.clock import Clock
 from stoker.config import Settings
 from stoker.front_door.rest_services import RestService
-from stoker.lambda_model.call import Operation
+from stoker.lambda_model.call import Operation, operations_of
 from stoker.neighbours.choices import Here
 from stoker.rest_apis.admission import Admission
 from stoker.rest_apis.answers import Answers
@@ -38,10 +37,6 @@ from stoker.rest_apis.usage_api import UsageApi
 from stoker.supervision import Background
 
 SERVICE = "apigateway"
-
-
-class _Room(Protocol):
-    def operations(self) -> dict[str, Operation]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +82,7 @@ async def open_rest_apis(
 def _operations(
     catalogue: Catalogue, usage: Usage, authorization: Authorization, gateways: Gateways, clock: Clock
 ) -> dict[str, Operation]:
-    rooms: tuple[_Room, ...] = (
+    return operations_of(
         ApisApi(catalogue, gateways.domain_names, clock),
         ImportApi(catalogue, clock),
         MethodsApi(catalogue),
@@ -100,4 +95,3 @@ def _operations(
         DomainsApi(gateways.domain_names, catalogue, clock),
         TagsApi(catalogue, gateways.domain_names),
     )
-    return {name: operation for room in rooms for name, operation in room.operations().items()}

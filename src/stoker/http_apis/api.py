@@ -5,11 +5,11 @@ from typing import Any
 from stoker.clock import Clock
 from stoker.gateways.addresses import ApiAddresses
 from stoker.gateways.domain_names.registry import DomainNames
+from stoker.gateways.ids import API_LENGTH, new_id
 from stoker.http_apis.changes import given
 from stoker.http_apis.checks import ROUTE_SELECTION, check_api
 from stoker.http_apis.deployments import deployed
 from stoker.http_apis.errors import conflict
-from stoker.http_apis.ids import API_ID_LENGTH, new_id
 from stoker.http_apis.pages import page
 from stoker.http_apis.parts_api import key_of, shown
 from stoker.http_apis.quick_create import quick_update, quickly_created
@@ -100,9 +100,9 @@ def new_api(registry: ApiRegistry, call: ApiCall, members: dict[str, Any], now_s
         fresh["RouteSelectionExpression"] = ROUTE_SELECTION
     document = fresh | members
     check_api(document)
-    api_id = new_id(API_ID_LENGTH)
+    api_id = new_id(API_LENGTH)
     while registry.find(api_id) is not None:
-        api_id = new_id(API_ID_LENGTH)
+        api_id = new_id(API_LENGTH)
     return Api(ApiKey(call.caller.account_id, call.caller.region, api_id), document)
 
 

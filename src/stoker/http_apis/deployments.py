@@ -3,8 +3,9 @@
 Source: Amazon API Gateway Developer Guide, "Stages for HTTP APIs".
 """
 
+from stoker.gateways.ids import new_id
 from stoker.http_apis.errors import invalid
-from stoker.http_apis.ids import DEPLOYMENT_ID_LENGTH, new_id
+from stoker.http_apis.ids import DEPLOYMENT_ID_LENGTH
 from stoker.http_apis.records import DEPLOYED, Api, Document
 
 NO_ROUTES = "Unable to deploy API because no routes exist in this API"

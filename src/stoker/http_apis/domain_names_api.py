@@ -7,10 +7,11 @@ from typing import Any
 from stoker.clock import Clock
 from stoker.gateways.domain_names.records import ApiMapping, DomainName, DomainNameKey
 from stoker.gateways.domain_names.registry import DomainNames
+from stoker.gateways.ids import new_id
 from stoker.http_apis.changes import given
 from stoker.http_apis.domain_name_checks import check_domain_name, check_mapping_path, check_members
 from stoker.http_apis.errors import conflict, invalid, no_part, not_found
-from stoker.http_apis.ids import DEPLOYMENT_ID_LENGTH, new_id
+from stoker.http_apis.ids import DEPLOYMENT_ID_LENGTH
 from stoker.http_apis.pages import page
 from stoker.http_apis.records import ApiKey
 from stoker.http_apis.registry import ApiRegistry

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stoker.clock import Clock
+from stoker.gateways.ids import new_id
 from stoker.http_apis.changes import given, merged
 from stoker.http_apis.checks import check_authorizer, check_integration, check_route, split_route_key
 from stoker.http_apis.deployments import deployed
 from stoker.http_apis.errors import conflict, invalid, no_part
-from stoker.http_apis.ids import PART_ID_LENGTH, new_id
+from stoker.http_apis.ids import PART_ID_LENGTH
 from stoker.http_apis.pages import page
 from stoker.http_apis.records import Api, ApiKey, Document, Kind
 from stoker.http_apis.registry import ApiRegistry

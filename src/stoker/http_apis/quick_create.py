@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from stoker.gateways.functions import function_of
+from stoker.gateways.ids import new_id
 from stoker.http_apis.checks import check_integration
 from stoker.http_apis.deployments import deployed
 from stoker.http_apis.errors import invalid
-from stoker.http_apis.ids import PART_ID_LENGTH, new_id
+from stoker.http_apis.ids import PART_ID_LENGTH
 from stoker.http_apis.parts_api import check_new_route, fresh_integration
 from stoker.http_apis.records import DEFAULT, Api, Document, Kind
 from stoker.http_apis.stages_api import fresh_stage

@@ -1,10 +1,11 @@
 """Operations on route responses: a route of a WebSocket API that has one answers its clients."""
 
 from stoker.clock import Clock
+from stoker.gateways.ids import new_id
 from stoker.http_apis.changes import given, merged
 from stoker.http_apis.deployments import deployed
 from stoker.http_apis.errors import conflict, invalid, no_part, not_found, refused
-from stoker.http_apis.ids import PART_ID_LENGTH, new_id
+from stoker.http_apis.ids import PART_ID_LENGTH
 from stoker.http_apis.pages import page
 from stoker.http_apis.parts_api import key_of
 from stoker.http_apis.records import DEFAULT, RESPONSES, Api, Document

@@ -56,3 +56,16 @@ class ApiAnswer(NamedTuple):
 
 
 Operation = Callable[[ApiCall], Awaitable[ApiAnswer]]
+
+
+class Room(Protocol):
+    """What knows some operations of a service."""
+
+    def operations(self) -> Mapping[str, Operation]:
+        """By their names."""
+        ...
+
+
+def operations_of(*rooms: Room) -> dict[str, Operation]:
+    """Of all of them together."""
+    return {name: operation for room in rooms for name, operation in room.operations().items()}

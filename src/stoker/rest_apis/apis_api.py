@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from stoker.clock import Clock
 from stoker.gateways.domain_names.registry import DomainNames
+from stoker.gateways.ids import API_LENGTH, new_id
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.rest_apis.catalogue import APIS, DEPLOYMENTS, PLANS, STAGES, Catalogue, Change
 from stoker.rest_apis.errors import BadRequestError, ConflictError, NotFoundError
-from stoker.rest_apis.ids import API_LENGTH, new_id
+from stoker.rest_apis.ids import PART_LENGTH
 from stoker.rest_apis.lookups import definition_of, find_definition, path_of, place_of, resource_of
 from stoker.rest_apis.pages import page
 from stoker.rest_apis.patches import converted, operations, patched, paths
@@ -115,7 +116,7 @@ class ApisApi:
             parent_id, part = call.members["parentId"], call.members["pathPart"]
             if parent_id not in definition.resources:
                 raise NotFoundError("Invalid Resource identifier specified")
-            resource = Resource(id=new_id(taken=definition.resources), parent_id=parent_id, path_part=part)
+            resource = Resource(id=new_id(PART_LENGTH, definition.resources), parent_id=parent_id, path_part=part)
             check_resource(definition, resource)
             definition = with_resource(definition, resource)
             change.put(APIS, place_of(call), definition.api.id, definition)
@@ -178,7 +179,7 @@ def _first_models() -> dict[str, Model]:
     """The two that every API is made with."""
     return {
         name: Model(
-            id=new_id(),
+            id=new_id(PART_LENGTH),
             name=name,
             content_type="application/json",
             description=f"This is {description}",

@@ -6,10 +6,11 @@ import msgspec
 from msgspec.structs import replace
 
 from stoker.clock import Clock
+from stoker.gateways.ids import new_id
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.rest_apis.catalogue import DEPLOYMENTS, STAGES, Catalogue
 from stoker.rest_apis.errors import BadRequestError
-from stoker.rest_apis.ids import new_id
+from stoker.rest_apis.ids import PART_LENGTH
 from stoker.rest_apis.lookups import definition_of, deployment_of, path_of, place_of
 from stoker.rest_apis.pages import page
 from stoker.rest_apis.patches import operations, patched, paths
@@ -44,7 +45,7 @@ class DeploymentsApi:
             check_deployable(definition)
             api_id = definition.api.id
             deployment = Deployment(
-                id=new_id(taken=change.items.all(DEPLOYMENTS, place, api_id)),
+                id=new_id(PART_LENGTH, change.items.all(DEPLOYMENTS, place, api_id)),
                 created_date=now_s,
                 definition=pictured(definition),
                 description=call.members.get("description"),

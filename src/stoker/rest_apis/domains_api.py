@@ -10,11 +10,12 @@ from typing import Any
 from stoker.clock import Clock
 from stoker.gateways.domain_names.records import ApiMapping, DomainName, DomainNameKey
 from stoker.gateways.domain_names.registry import DomainNames
+from stoker.gateways.ids import new_id
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.rest_apis.catalogue import STAGES, Catalogue
 from stoker.rest_apis.domain_name_checks import check_base_path, check_domain_name
 from stoker.rest_apis.errors import BadRequestError, ConflictError, NotFoundError, not_supported
-from stoker.rest_apis.ids import new_id
+from stoker.rest_apis.ids import PART_LENGTH
 from stoker.rest_apis.lookups import find_definition, place_of
 from stoker.rest_apis.pages import page
 from stoker.rest_apis.patches import invalid_path, operations
@@ -118,7 +119,7 @@ class DomainsApi:
         def create(before: DomainName) -> DomainName:
             if any(known.path == path for known in before.mappings.values()):
                 raise ConflictError("Base path already exists for this domain name")
-            return replace(before, mappings={**before.mappings, new_id(taken=before.mappings): mapping})
+            return replace(before, mappings={**before.mappings, new_id(PART_LENGTH, before.mappings): mapping})
 
         await self._change(call, create)
         return ApiAnswer(_shown_mapping(mapping))

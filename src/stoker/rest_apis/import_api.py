@@ -8,12 +8,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from stoker.clock import Clock
+from stoker.gateways.ids import new_id
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.rest_apis.apis_api import check_api, check_resource, new_definition, shown_api, with_resource
 from stoker.rest_apis.catalogue import APIS, Catalogue
 from stoker.rest_apis.errors import BadRequestError, not_supported
 from stoker.rest_apis.gateway_responses import DEFAULTS
-from stoker.rest_apis.ids import new_id
+from stoker.rest_apis.ids import PART_LENGTH
 from stoker.rest_apis.integrations_api import check_integration
 from stoker.rest_apis.lookups import definition_of, path_of, place_of
 from stoker.rest_apis.methods_api import check_method, check_method_response
@@ -76,12 +77,12 @@ def with_document(definition: Definition, given: ReadApi) -> Definition:
     models = dict(definition.models)
     for name, members in given.models.items():
         known = models.get(name)
-        models[name] = converted({**members, "id": new_id() if known is None else known.id}, Model)
+        models[name] = converted({**members, "id": new_id(PART_LENGTH) if known is None else known.id}, Model)
         check_model(models[name])
     validators = {validator.name: validator for validator in definition.request_validators.values()}
     for name, members in given.validators.items():
         known_validator = validators.get(name)
-        validator_id = new_id() if known_validator is None else known_validator.id
+        validator_id = new_id(PART_LENGTH) if known_validator is None else known_validator.id
         validators[name] = converted({**members, "id": validator_id, "name": name}, RequestValidator)
     authorizers = {authorizer.name: authorizer for authorizer in definition.authorizers.values()}
     for name, members in given.authorizers.items():
@@ -136,7 +137,7 @@ def _at_path(definition: Definition, path: str) -> tuple[Definition, Resource]:
         below = (known for known in definition.resources.values() if known.parent_id == at.id)
         found = next((known for known in below if known.path_part == part), None)
         if found is None:
-            found = Resource(id=new_id(taken=definition.resources), parent_id=at.id, path_part=part)
+            found = Resource(id=new_id(PART_LENGTH, definition.resources), parent_id=at.id, path_part=part)
             check_resource(definition, found)
             definition = with_resource(definition, found)
         at = found

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.rest_apis.catalogue import Catalogue, Change
 from stoker.rest_apis.errors import BadRequestError, NotFoundError, not_supported
-from stoker.rest_apis.lookups import definition_of, integration_of, method_of
+from stoker.rest_apis.lookups import definition_of, given_members, integration_of, method_of
 from stoker.rest_apis.methods_api import STATUS, keep_method
 from stoker.rest_apis.patches import converted, operations, patched, paths
 from stoker.rest_apis.records import Definition, Integration, IntegrationResponse, Method, Resource
@@ -56,7 +56,7 @@ class IntegrationsApi:
         async with self._catalogue.changing() as change:
             definition = definition_of(change.items, call)
             resource, method = method_of(definition, call)
-            given = {name: value for name, value in call.members.items() if value is not None}
+            given = given_members(call)
             given["httpMethod"] = given.pop("integrationHttpMethod", None)
             given.setdefault("cacheNamespace", resource.id)
             integration = converted(given, Integration)
@@ -95,7 +95,7 @@ class IntegrationsApi:
         async with self._catalogue.changing() as change:
             definition = definition_of(change.items, call)
             resource, method = method_of(definition, call)
-            given = {name: value for name, value in call.members.items() if value is not None}
+            given = given_members(call)
             response = converted(given, IntegrationResponse)
             check_integration_response(method, response)
             _keep_response(change, call, definition, resource, method, response)

@@ -7,11 +7,12 @@ import msgspec
 from msgspec.structs import replace
 
 from stoker.clock import Clock
+from stoker.gateways.ids import new_id
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.rest_apis.catalogue import KEYS, PLAN_KEYS, PLANS, STAGES, Catalogue, Items
 from stoker.rest_apis.errors import BadRequestError, ConflictError, NotFoundError
-from stoker.rest_apis.ids import KEY_LENGTH, new_id, new_key_value
-from stoker.rest_apis.lookups import place_of
+from stoker.rest_apis.ids import KEY_LENGTH, PART_LENGTH, new_key_value
+from stoker.rest_apis.lookups import given_members, place_of
 from stoker.rest_apis.pages import page
 from stoker.rest_apis.patches import Operation as PatchOperation
 from stoker.rest_apis.patches import converted, operations, patched, paths
@@ -56,7 +57,7 @@ class KeysApi:
     async def create_api_key(self, call: ApiCall) -> ApiAnswer:
         place, now_s = place_of(call), self._clock.now_s()
         refuse_unsupported(call.members)
-        given = {name: value for name, value in call.members.items() if value is not None}
+        given = given_members(call)
         stage_keys = [f"{each.get('restApiId')}/{each.get('stageName')}" for each in given.pop("stageKeys", ())]
         async with self._catalogue.changing() as change:
             known = change.items.all(KEYS, place)
@@ -107,9 +108,9 @@ class KeysApi:
 
     async def create_usage_plan(self, call: ApiCall) -> ApiAnswer:
         place = place_of(call)
-        given = {name: value for name, value in call.members.items() if value is not None}
+        given = given_members(call)
         async with self._catalogue.changing() as change:
-            plan_id = new_id(taken=change.items.all(PLANS, place))
+            plan_id = new_id(PART_LENGTH, change.items.all(PLANS, place))
             plan = converted(given | {"id": plan_id}, UsagePlan)
             check_plan(change.items, place, plan)
             change.put(PLANS, place, plan.id, plan)

@@ -1,5 +1,7 @@
 """Finds what a request names, or says in AWS's words that it is not there."""
 
+from typing import Any
+
 from stoker.lambda_model.call import ApiCall
 from stoker.rest_apis.catalogue import APIS, DEPLOYMENTS, STAGES, Items
 from stoker.rest_apis.errors import NotFoundError
@@ -10,6 +12,11 @@ ANY = "ANY"
 
 def place_of(call: ApiCall) -> Place:
     return Place(call.caller.account_id, call.caller.region)
+
+
+def given_members(call: ApiCall) -> dict[str, Any]:
+    """What the request has; null is as good as nothing."""
+    return {name: value for name, value in call.members.items() if value is not None}
 
 
 def definition_of(items: Items, call: ApiCall) -> Definition:

@@ -1,7 +1,6 @@
 """API Gateway's operations on methods and what each answers: methods and method responses."""
 
 import re
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -10,7 +9,7 @@ from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.rest_apis.apis_api import with_resource
 from stoker.rest_apis.catalogue import APIS, Catalogue, Change
 from stoker.rest_apis.errors import BadRequestError, ConflictError, NotFoundError, not_supported
-from stoker.rest_apis.lookups import definition_of, method_of, place_of, resource_of
+from stoker.rest_apis.lookups import definition_of, given_members, method_of, place_of, resource_of
 from stoker.rest_apis.patches import converted, operations, patched, paths
 from stoker.rest_apis.records import Definition, Method, MethodResponse, Resource
 
@@ -51,7 +50,7 @@ class MethodsApi:
         async with self._catalogue.changing() as change:
             definition = definition_of(change.items, call)
             resource = resource_of(definition, call)
-            method = converted(_given(call), Method)
+            method = converted(given_members(call), Method)
             check_method(definition, method)
             if method.http_method in resource.resource_methods:
                 raise ConflictError("Method already exists for this resource")
@@ -87,7 +86,7 @@ class MethodsApi:
         async with self._catalogue.changing() as change:
             definition = definition_of(change.items, call)
             resource, method = method_of(definition, call)
-            response = converted(_given(call), MethodResponse)
+            response = converted(given_members(call), MethodResponse)
             check_method_response(definition, response)
             responses = method.method_responses or {}
             if response.status_code in responses:
@@ -170,10 +169,6 @@ def _check_models(definition: Definition, models: dict[str, str] | None) -> None
     for name in (models or {}).values():
         if name not in definition.models:
             raise BadRequestError(f"Invalid model identifier specified: {name}")
-
-
-def _given(call: ApiCall) -> dict[str, Any]:
-    return {name: value for name, value in call.members.items() if value is not None}
 
 
 def _response_of(method: Method, call: ApiCall) -> MethodResponse:

@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from stoker.gateways.ids import new_id
 from stoker.rest_apis.errors import BadRequestError, not_supported
-from stoker.rest_apis.ids import new_id
+from stoker.rest_apis.ids import PART_LENGTH
 
 _X = "x-amazon-apigateway-"
 _ANY = f"{_X}any-method"
@@ -224,7 +225,7 @@ class _Reader:
             if name not in self._models:
                 raise BadRequestError(f"Invalid model reference specified: {reference}")
             return name
-        name = f"MODEL{new_id()}"
+        name = f"MODEL{new_id(PART_LENGTH)}"
         self._models[name] = self._model(name, schema)
         return name
 

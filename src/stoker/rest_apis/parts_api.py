@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from stoker.gateways.ids import new_id
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.rest_apis.catalogue import APIS, Catalogue, Change
 from stoker.rest_apis.errors import BadRequestError, ConflictError, NotFoundError, not_supported
 from stoker.rest_apis.gateway_responses import DEFAULTS, default_response
-from stoker.rest_apis.ids import new_id
+from stoker.rest_apis.ids import PART_LENGTH
 from stoker.rest_apis.integrations_api import FUNCTION_URI
 from stoker.rest_apis.lookups import definition_of, place_of
 from stoker.rest_apis.pages import page
@@ -67,7 +68,7 @@ class PartsApi:
     async def create_model(self, call: ApiCall) -> ApiAnswer:
         async with self._catalogue.changing() as change:
             definition = definition_of(change.items, call)
-            model = converted(_given(call) | {"id": new_id()}, Model)
+            model = converted(_given(call) | {"id": new_id(PART_LENGTH)}, Model)
             check_model(model)
             if model.name in definition.models:
                 raise ConflictError(f"Model name already exists for this REST API: {model.name}")
@@ -109,7 +110,7 @@ class PartsApi:
     async def create_request_validator(self, call: ApiCall) -> ApiAnswer:
         async with self._catalogue.changing() as change:
             definition = definition_of(change.items, call)
-            validator = converted(_given(call) | {"id": new_id()}, RequestValidator)
+            validator = converted(_given(call) | {"id": new_id(PART_LENGTH)}, RequestValidator)
             _keep_validator(change, call, definition, validator)
         return ApiAnswer(msgspec.to_builtins(validator))
 
@@ -232,7 +233,7 @@ def made_authorizer(given: Mapping[str, Any]) -> Authorizer:
     """A new one. Raises BadRequestError."""
     if given.get("providerARNs"):
         raise not_supported("providerARNs")
-    defaults: dict[str, Any] = {"id": new_id(), "authorizerResultTtlInSeconds": TTL_DEFAULT_S}
+    defaults: dict[str, Any] = {"id": new_id(PART_LENGTH), "authorizerResultTtlInSeconds": TTL_DEFAULT_S}
     if given.get("type") == "TOKEN":
         defaults["identitySource"] = TOKEN_SOURCE_DEFAULT
     authorizer = converted({"authType": "custom"} | defaults | dict(given), Authorizer)

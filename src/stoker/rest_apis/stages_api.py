@@ -11,7 +11,7 @@ from stoker.clock import Clock
 from stoker.lambda_model.call import ApiAnswer, ApiCall, Operation
 from stoker.rest_apis.catalogue import STAGES, Catalogue
 from stoker.rest_apis.errors import BadRequestError, ConflictError
-from stoker.rest_apis.lookups import definition_of, deployment_of, place_of, stage_of
+from stoker.rest_apis.lookups import definition_of, deployment_of, given_members, place_of, stage_of
 from stoker.rest_apis.patches import Operation as PatchOperation
 from stoker.rest_apis.patches import converted, invalid_path, operations, patched, paths
 from stoker.rest_apis.records import MethodSetting, Stage
@@ -56,7 +56,7 @@ class StagesApi:
     async def create_stage(self, call: ApiCall) -> ApiAnswer:
         refuse_unsupported(call.members)
         place, now_s = place_of(call), self._clock.now_s()
-        given = {name: value for name, value in call.members.items() if value is not None}
+        given = given_members(call)
         async with self._catalogue.changing() as change:
             api_id = definition_of(change.items, call).api.id
             deployment_of(change.items, place, api_id, given["deploymentId"])
