@@ -11,6 +11,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import wraps
+from importlib import import_module
+from inspect import isfunction
 from typing import Any
 
 from stoker.neighbours.inside_calls import NodeCalls
@@ -26,6 +29,12 @@ UNKNOWN_SERVICE_HEADER = "x-stoker-unknown-service"
 
 # moto's own: Lambda, Logs, SQS and API Gateway are Stoker's, and the rest tells about or changes moto itself.
 _NEVER = frozenset({"apigatewayv2", "awslambda", "awslambda_simple", "logs", "sqs", "moto_api", "instance_metadata"})
+# What they promise of requests that come at once, moto's several steps do not keep: counters that count everyone,
+# conditions that hold until the writing is done, numbers of records that are given once.
+_ONE_AT_A_TIME = {
+    "dynamodb": ("moto.dynamodb.models", "DynamoDBBackend"),
+    "kinesis": ("moto.kinesis.models", "KinesisBackend"),
+}
 # Before moto is imported: it reads some of them then.
 _ENVIRONMENT = {
     # Buckets in host names are moved into the path by the node, which knows by which names it is called.
@@ -125,6 +134,25 @@ class _Latest(dict[str, Any]):
             del self[next(iter(self))]
 
 
+def _take_turns(backend: str) -> None:
+    """A lock around each operation, once the request was read: none of them waits for anybody else."""
+    module, name = _ONE_AT_A_TIME[backend]
+    backend_class = getattr(import_module(module), name)
+    turn = threading.RLock()
+
+    def in_turn(operation: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(operation)
+        def call(*arguments: Any, **named: Any) -> Any:
+            with turn:
+                return operation(*arguments, **named)
+
+        return call
+
+    for member, operation in list(vars(backend_class).items()):
+        if isfunction(operation) and not member.startswith("_"):
+            setattr(backend_class, member, in_turn(operation))
+
+
 def _answer_for_lambda() -> None:
     """moto's other services look for functions in moto's own Lambda, where there are none."""
     from moto.awslambda import utils
@@ -185,6 +213,8 @@ def _application(line: Line, node: NodeCalls) -> WsgiApplication:
                     attach_loaded(line, node)
                     if backend == "dynamodbstreams":
                         _forget_iterators()
+                    if backend in _ONE_AT_A_TIME:
+                        _take_turns(backend)
                 application: WsgiApplication = self.app_instances[backend]
                 return application
 
