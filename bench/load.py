@@ -227,7 +227,10 @@ async def _bounded(load: Load) -> Outcome:
 
 def main() -> None:
     load = Load(**json.loads(sys.argv[1]))
-    print(json.dumps(asdict(uvloop.run(_bounded(load)))))
+    outcome = json.dumps(asdict(uvloop.run(_bounded(load))))
+    # Python writes without buffers where PYTHONUNBUFFERED says so, and then what one write does not take is lost.
+    with open(sys.stdout.fileno(), "w", closefd=False) as output:
+        output.write(outcome)
 
 
 if __name__ == "__main__":

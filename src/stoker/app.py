@@ -13,6 +13,7 @@ import uvloop
 from stoker.assembly.environments import start_environments
 from stoker.assembly.function_urls import function_urls
 from stoker.assembly.functions import Declared, load_functions
+from stoker.assembly.ground import Ground
 from stoker.assembly.http_apis import HttpApiRooms, open_gateways, open_http_apis
 from stoker.assembly.invocations import join_invocations
 from stoker.assembly.load_balancers import LoadBalancers, open_load_balancers
@@ -86,37 +87,28 @@ async def serve(settings: Settings) -> None:
         aws = await open_rest_of_aws(settings, choices, queues, clock, parts)
         # A group of its own, so that all work has ended before the stores close.
         background = await parts.enter_async_context(Background())
-        functions = await load_functions(settings, declared, stores, aws, background, has_isolation=not on_host)
+        ground = Ground(settings, clock, background, parts)
+        functions = await load_functions(ground, declared, stores, aws, has_isolation=not on_host)
         listener = bound_socket(settings)
-        traces = start_traces(settings, aws, background, parts)
+        traces = start_traces(ground, aws)
         role_sessions = RoleSessions(secret_of(settings.data / "role-sessions.key"), clock)
         environments = start_environments(
-            settings,
-            declared,
-            stores,
-            functions,
-            traces.collector,
-            role_sessions,
-            maker,
-            listener,
-            clock,
-            background,
-            parts,
+            ground, declared, stores, functions, traces.collector, role_sessions, maker, listener
         )
-        invocations = await join_invocations(settings, stores, functions, environments, aws, clock, background)
-        schedules = open_schedules(stores, aws, invocations, clock, background)
-        load_balancers = await open_load_balancers(settings, stores, functions, invocations, aws, clock, background)
-        gateways = await open_gateways(settings, stores, functions, invocations, clock, background, parts)
-        http_apis = await open_http_apis(settings, stores, aws, gateways, clock, background, parts)
+        invocations = await join_invocations(ground, stores, functions, environments, aws)
+        schedules = open_schedules(ground, stores, aws, invocations)
+        load_balancers = await open_load_balancers(ground, stores, functions, invocations, aws)
+        gateways = await open_gateways(ground, stores, functions, invocations)
+        http_apis = await open_http_apis(ground, stores, aws, gateways)
         websocket_apis = open_websocket_apis(http_apis, gateways, clock)
-        rest_apis = await open_rest_apis(settings, stores, aws, invocations, gateways, clock, background, parts)
+        rest_apis = await open_rest_apis(ground, stores, aws, invocations, gateways)
         code_download = CodeDownload(stores.code, settings.data / "code-links.key", clock)
         traced = TracedStarts(invocations.invoker, environments.concurrency, environments.pool, invocations.tracing)
         shown_events = ShownEvents(invocations.events, functions.registry)
         node = Node(settings, maker.isolation, environments.pool, code_download)
         front_door = FrontDoor(
             settings,
-            lambda_operations(settings, stores, functions, environments, invocations, aws, code_download, clock),
+            lambda_operations(ground, stores, functions, environments, invocations, aws, code_download),
             _json_services(await logs_service(stores, invocations.pushes, clock, parts), queues),
             {**node.raw_routes(), **traced.routes(), **shown_events.routes()},
             listener,
@@ -127,7 +119,7 @@ async def serve(settings: Settings) -> None:
             _query_services(queues, load_balancers),
             role_sessions,
             [
-                function_urls(settings, functions, invocations, clock),
+                function_urls(ground, functions, invocations),
                 ApiSites(
                     gateways.addresses,
                     [http_apis.sites, rest_apis.sites, websocket_apis],

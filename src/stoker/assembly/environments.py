@@ -1,12 +1,11 @@
 """Execution environments: how they are planned and made, the pool, and those that are initialised ahead."""
 
 import socket
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from stoker.assembly.functions import Declared, Functions
+from stoker.assembly.ground import Ground
 from stoker.assembly.stores import Stores
-from stoker.clock import Clock
 from stoker.code_sweep import CodeSweep
 from stoker.config import Settings
 from stoker.environments.host_memory import HostMemory
@@ -43,7 +42,7 @@ class Environments:
 
 
 def start_environments(
-    settings: Settings,
+    ground: Ground,
     declared: Declared,
     stores: Stores,
     functions: Functions,
@@ -51,11 +50,9 @@ def start_environments(
     role_sessions: RoleSessions,
     maker: SandboxMaker,
     listener: socket.socket,
-    clock: Clock,
-    background: Background,
-    parts: AsyncExitStack,
 ) -> Environments:
     """`listener` is the front door's: what ordinary processes call instead of a socket in their sandbox."""
+    settings, clock, background, parts = ground.settings, ground.clock, ground.background, ground.parts
     registry = functions.registry
     preloads = _preloads(settings, functions, maker, background)
     planner = _planner(settings, declared, stores, functions, maker, listener, role_sessions, preloads)

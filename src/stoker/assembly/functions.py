@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stoker.assembly.ground import Ground
 from stoker.assembly.rest_of_aws import RestOfAws
 from stoker.assembly.stores import Stores
 from stoker.code_signing.registry import CodeSigningConfigs
 from stoker.code_signing.signature import SignatureCheck
 from stoker.code_signing.store import CodeSigningStore
-from stoker.config import Settings
 from stoker.functions.file_systems import FileSystems
 from stoker.functions.registry import FunctionRegistry
 from stoker.functions.sealing import Sealing
@@ -18,7 +18,6 @@ from stoker.functions.vpc import Vpcs
 from stoker.images.runtime_images import RuntimeImages
 from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.sandbox.network.records import DeclaredNetworks
-from stoker.supervision import Background
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +42,15 @@ class Functions:
 
 
 async def load_functions(
-    settings: Settings,
+    ground: Ground,
     declared: Declared,
     stores: Stores,
     aws: RestOfAws,
-    background: Background,
     *,
     has_isolation: bool,
 ) -> Functions:
     """Read them all from the database. Without isolation neither networks nor file systems can be had."""
+    settings, background = ground.settings, ground.background
     registry = FunctionRegistry(FunctionStore(stores.database), background)
     await registry.load()
     signing_configs = CodeSigningConfigs(CodeSigningStore(stores.database), background)

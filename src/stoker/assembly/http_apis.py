@@ -1,14 +1,13 @@
 """API Gateway: what all kinds of APIs share, and HTTP APIs."""
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from stoker.assembly.functions import Functions
+from stoker.assembly.ground import Ground
 from stoker.assembly.invocations import Invocations
 from stoker.assembly.rest_of_aws import RestOfAws
 from stoker.assembly.stores import Stores
 from stoker.clock import Clock
-from stoker.config import Settings
 from stoker.front_door.domains import LOCAL_DOMAIN
 from stoker.front_door.rest_services import RestService
 from stoker.gateways.access_logs import AccessLogs
@@ -41,7 +40,6 @@ from stoker.invocations.authorisation import Authorisation
 from stoker.lambda_model.call import Operation, operations_of
 from stoker.neighbours.choices import Here
 from stoker.neighbours.user_pool_keys import EmbeddedUserPools
-from stoker.supervision import Background
 
 PATH_PREFIX = "/v2/"
 
@@ -68,16 +66,9 @@ class HttpApiRooms:
     sites: HttpApis
 
 
-async def open_gateways(
-    settings: Settings,
-    stores: Stores,
-    functions: Functions,
-    invocations: Invocations,
-    clock: Clock,
-    background: Background,
-    parts: AsyncExitStack,
-) -> Gateways:
+async def open_gateways(ground: Ground, stores: Stores, functions: Functions, invocations: Invocations) -> Gateways:
     """Domain names are loaded."""
+    settings, clock, background, parts = ground.settings, ground.clock, ground.background, ground.parts
     gateway_functions = GatewayFunctions(
         invocations.invoker, Authorisation(functions.registry), invocations.tracing, background
     )
@@ -98,16 +89,9 @@ async def open_gateways(
     )
 
 
-async def open_http_apis(
-    settings: Settings,
-    stores: Stores,
-    aws: RestOfAws,
-    gateways: Gateways,
-    clock: Clock,
-    background: Background,
-    parts: AsyncExitStack,
-) -> HttpApiRooms:
+async def open_http_apis(ground: Ground, stores: Stores, aws: RestOfAws, gateways: Gateways) -> HttpApiRooms:
     """APIs are loaded."""
+    settings, clock, background, parts = ground.settings, ground.clock, ground.background, ground.parts
     registry = ApiRegistry(ApiStore(stores.database), background)
     await registry.load()
     issuers = Issuers(EmbeddedUserPools(aws.choices, aws.clients, aws.forwarder))

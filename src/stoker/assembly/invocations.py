@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from stoker.assembly.environments import Environments
 from stoker.assembly.functions import Functions
+from stoker.assembly.ground import Ground
 from stoker.assembly.rest_of_aws import RestOfAws
 from stoker.assembly.stores import Stores
 from stoker.async_invocations.queue import AsyncInvocations
-from stoker.clock import Clock
-from stoker.config import Settings
 from stoker.event_sources.calls import FunctionCalls
 from stoker.event_sources.kafka.brokers import KafkaBrokers, read_brokers
 from stoker.event_sources.kafka.connection import Connections
@@ -27,7 +26,7 @@ from stoker.invocations.pushes import Pushes
 from stoker.invocations.request_rate import RequestRate
 from stoker.invocations.streaming import ResponseStreams
 from stoker.invocations.trace import Tracing
-from stoker.supervision import Background, supervise
+from stoker.supervision import supervise
 from stoker.traces.sampling import Sampling
 
 
@@ -47,17 +46,16 @@ class Invocations:
 
 
 async def join_invocations(
-    settings: Settings,
+    ground: Ground,
     stores: Stores,
     functions: Functions,
     environments: Environments,
     aws: RestOfAws,
-    clock: Clock,
-    background: Background,
 ) -> Invocations:
     """Nothing is invoked yet."""
+    settings, clock, background = ground.settings, ground.clock, ground.background
     registry, limits = functions.registry, settings.limits
-    invoker = _invoker(settings, stores, functions, environments, clock, background)
+    invoker = _invoker(ground, stores, functions, environments)
     tracing = Tracing(registry, Sampling())
     mappings = MappingStore(stores.database)
     calls = FunctionCalls(registry, invoker, tracing.header)
@@ -85,14 +83,8 @@ async def join_invocations(
     )
 
 
-def _invoker(
-    settings: Settings,
-    stores: Stores,
-    functions: Functions,
-    environments: Environments,
-    clock: Clock,
-    background: Background,
-) -> Invoker:
+def _invoker(ground: Ground, stores: Stores, functions: Functions, environments: Environments) -> Invoker:
+    settings, clock, background = ground.settings, ground.clock, ground.background
     registry = functions.registry
     request_rate = RequestRate(
         settings.concurrent_executions,

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from stoker.assembly.functions import Functions
+from stoker.assembly.ground import Ground
 from stoker.assembly.invocations import Invocations
 from stoker.assembly.rest_of_aws import RestOfAws
 from stoker.assembly.stores import Stores
-from stoker.clock import Clock
-from stoker.config import Settings
 from stoker.front_door.query_services import QueryService
 from stoker.invocations.authorisation import Authorisation
 from stoker.lambda_model.call import operations_of
@@ -25,7 +24,6 @@ from stoker.load_balancers.target_groups_api import TargetGroupsApi
 from stoker.load_balancers.targets import TargetCalls
 from stoker.load_balancers.traffic import Traffic
 from stoker.neighbours.choices import Here
-from stoker.supervision import Background
 
 VERSION = "2015-12-01"
 NAMESPACE = f"http://elasticloadbalancing.amazonaws.com/doc/{VERSION}/"
@@ -47,15 +45,14 @@ class LoadBalancers:
 
 
 async def open_load_balancers(
-    settings: Settings,
+    ground: Ground,
     stores: Stores,
     functions: Functions,
     invocations: Invocations,
     aws: RestOfAws,
-    clock: Clock,
-    background: Background,
 ) -> LoadBalancers | None:
     """Nothing listens yet. None when another endpoint, or nobody, answers for Elastic Load Balancing."""
+    settings, clock, background = ground.settings, ground.clock, ground.background
     if not isinstance(aws.choices.of("elasticloadbalancing"), Here):
         return None
     registry = LoadBalancerRegistry(LoadBalancerStore(stores.database))

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 from stoker.assembly.environments import Environments
 from stoker.assembly.functions import Functions
+from stoker.assembly.ground import Ground
 from stoker.assembly.invocations import Invocations
 from stoker.assembly.rest_of_aws import RestOfAws
 from stoker.assembly.stores import Stores
@@ -12,7 +13,6 @@ from stoker.code.download import CodeDownload
 from stoker.code.source import PackageSource
 from stoker.code_signing.api import CodeSigningApi
 from stoker.code_signing.tags import CodeSigningTags
-from stoker.config import Settings
 from stoker.event_sources.api import EventSourceMappingsApi
 from stoker.event_sources.source_check import SourceCheck
 from stoker.event_sources.tags import MappingTags
@@ -36,16 +36,16 @@ from stoker.logs.subscriptions.subscriptions import Subscriptions
 
 
 def lambda_operations(
-    settings: Settings,
+    ground: Ground,
     stores: Stores,
     functions: Functions,
     environments: Environments,
     invocations: Invocations,
     aws: RestOfAws,
     code_download: CodeDownload,
-    clock: Clock,
 ) -> dict[str, Operation]:
     """For the front door."""
+    settings, clock = ground.settings, ground.clock
     registry, limits = functions.registry, settings.limits
     layers = AttachableLayers(stores.layers)
     packages = PackageSource(ObjectsInS3(aws.clients), limits)

@@ -1,14 +1,13 @@
 """API Gateway's REST APIs."""
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from stoker.assembly.ground import Ground
 from stoker.assembly.http_apis import Gateways
 from stoker.assembly.invocations import Invocations
 from stoker.assembly.rest_of_aws import RestOfAws
 from stoker.assembly.stores import Stores
 from stoker.clock import Clock
-from stoker.config import Settings
 from stoker.front_door.rest_services import RestService
 from stoker.lambda_model.call import Operation, operations_of
 from stoker.neighbours.choices import Here
@@ -34,7 +33,6 @@ from stoker.rest_apis.tags_api import TagsApi
 from stoker.rest_apis.trials_api import TrialsApi
 from stoker.rest_apis.usage import Usage
 from stoker.rest_apis.usage_api import UsageApi
-from stoker.supervision import Background
 
 SERVICE = "apigateway"
 
@@ -48,16 +46,14 @@ class RestApiRooms:
 
 
 async def open_rest_apis(
-    settings: Settings,
+    ground: Ground,
     stores: Stores,
     aws: RestOfAws,
     invocations: Invocations,
     gateways: Gateways,
-    clock: Clock,
-    background: Background,
-    parts: AsyncExitStack,
 ) -> RestApiRooms:
     """APIs are loaded."""
+    settings, clock, background, parts = ground.settings, ground.clock, ground.background, ground.parts
     store = ItemStore(stores.database)
     catalogue = Catalogue(store)
     await catalogue.load()

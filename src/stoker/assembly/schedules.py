@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass
 
+from stoker.assembly.ground import Ground
 from stoker.assembly.invocations import Invocations
 from stoker.assembly.rest_of_aws import RestOfAws
 from stoker.assembly.stores import Stores
-from stoker.clock import Clock
 from stoker.front_door.rest_services import RestService
 from stoker.invocations.dead_letters import DeadLetters
 from stoker.neighbours.choices import Embedded, Here
@@ -47,10 +47,9 @@ class Schedules:
         await asyncio.gather(*self.running, return_exceptions=True)
 
 
-def open_schedules(
-    stores: Stores, aws: RestOfAws, invocations: Invocations, clock: Clock, background: Background
-) -> Schedules:
+def open_schedules(ground: Ground, stores: Stores, aws: RestOfAws, invocations: Invocations) -> Schedules:
     """Nothing fires yet."""
+    clock, background = ground.clock, ground.background
     is_ours = isinstance(aws.choices.of("scheduler"), Here)
     kinds: list[Kind] = ["schedule"] if is_ours else []
     if isinstance(aws.choices.of("events"), Embedded):

@@ -1,13 +1,12 @@
 """Where the segments of sampled invocations go: into memory, or to X-Ray elsewhere, and by OTLP."""
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from stoker.assembly.ground import Ground
 from stoker.assembly.rest_of_aws import RestOfAws
-from stoker.config import Settings
 from stoker.neighbours.choices import Elsewhere
 from stoker.neighbours.errors import NeighbourError
-from stoker.supervision import Background, supervise
+from stoker.supervision import supervise
 from stoker.traces.collector import Receiver, TraceCollector
 from stoker.traces.kept_traces import KeptTraces
 from stoker.traces.otlp import OtlpExport
@@ -23,8 +22,9 @@ class Traces:
     kept: KeptTraces | None
 
 
-def start_traces(settings: Settings, aws: RestOfAws, background: Background, parts: AsyncExitStack) -> Traces:
+def start_traces(ground: Ground, aws: RestOfAws) -> Traces:
     """From now on segments are taken."""
+    settings, background, parts = ground.settings, ground.background, ground.parts
     senders = []
     if isinstance(aws.choices.of("xray"), Elsewhere):
         kept = None
