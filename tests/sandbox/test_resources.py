@@ -188,6 +188,17 @@ async def test_more_cores_give_no_more_time(on_one_core: NamespaceSandboxes, spe
     assert 0.5 * vcpus < sum(float(words[1]) for words in used) < 1.6 * vcpus
 
 
+async def test_what_a_function_runs_interrupts_nobody_who_wakes_it(
+    sandboxes: NamespaceSandboxes, spec: SandboxSpec
+) -> None:
+    policies = "cut -d' ' -f41 /proc/self/stat /proc/1/stat; sh -c \"cut -d' ' -f41 /proc/self/stat\""
+    assert [int(line) for line in await told(sandboxes, spec, policies)] == [
+        os.SCHED_BATCH,
+        os.SCHED_OTHER,  # of ours, which has to end a thousand busy ones
+        os.SCHED_BATCH,
+    ]
+
+
 async def test_without_a_sandbox_it_is_the_hosts(tmp_path: Path, spec: SandboxSpec) -> None:
     async with PlainSandboxes(tmp_path / "data") as maker:
         lines = await told(maker, spec, "nproc; head -n 1 /proc/meminfo")

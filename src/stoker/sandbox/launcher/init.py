@@ -122,6 +122,7 @@ def _prepare(
             os.write(descriptor, b"0")
         # Seen from inside, these groups are the roots: /proc/self/cgroup tells nothing of the host's.
         sc.unshare(sc.CLONE_NEWCGROUP)
+        limits.let_others_finish()
         steps.end("control groups")
         step = "2. descriptors"  # nothing of the launcher's stays open
         _keep_only(descriptors[:CGROUP] + ([] if network is None else [network]))
