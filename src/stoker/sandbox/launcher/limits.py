@@ -46,8 +46,8 @@ def set_processes_softly(most: int) -> int:
 
 
 def let_others_finish() -> None:
-    """Whoever wakes a process of the sandbox goes on until it waits or its turn is over, instead of being interrupted at
-    once (sched(7), SCHED_BATCH): it is the node that wakes them, thousands of times a second (decision 0063)."""
+    """Whoever wakes a process of the sandbox goes on until it waits or its turn is over, instead of being interrupted
+    at once (sched(7), SCHED_BATCH): it is the node that wakes them, thousands of times a second (decision 0063)."""
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
