@@ -13,7 +13,8 @@ GONE_WITHIN_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """`processes`: process id and start time; `namespaces`: those that are not the host's own.
+    """`processes`: process id and start time; `namespaces`: those that are not the host's own; `groups`: path and
+    number, since a later node has groups of the same names.
 
     The kernel gives a namespace's number to a later one, so only what was there `at_tick` counts as a member of it.
     """
@@ -21,7 +22,7 @@ class Footprint:
     data: Path
     processes: frozenset[tuple[int, str]]
     namespaces: frozenset[str]
-    groups: frozenset[Path]
+    groups: frozenset[tuple[Path, int]]
     at_tick: int
 
     @classmethod
@@ -33,14 +34,16 @@ class Footprint:
             data=data,
             processes=frozenset((member, _start_time(member)) for member in family),
             namespaces=frozenset(name for member in family for name in _namespaces(member)) - host,
-            groups=frozenset(group for group in sandbox_groups(data) if group.name in _group_names(family)),
+            groups=frozenset(
+                (group, group.stat().st_ino) for group in sandbox_groups(data) if group.name in _group_names(family)
+            ),
             at_tick=int(float(Path("/proc/uptime").read_text().split()[0]) * os.sysconf("SC_CLK_TCK")),
         )
 
     def left(self) -> list[str]:
         """What of it is still on the host, in words."""
         found = [f"process {pid} ({command(pid)})" for pid, start in self.processes if _start_time(pid) == start]
-        found += [f"control group {group}" for group in self.groups if group.exists()]
+        found += [f"control group {group}" for group, number in self.groups if _number(group) == number]
         for pid in _all_processes():
             if int(_start_time(pid) or self.at_tick + 1) <= self.at_tick:
                 found += [f"{name} of process {pid}" for name in _namespaces(pid) if name in self.namespaces]
@@ -54,6 +57,13 @@ class Footprint:
         while (found := self.left()) and time.monotonic() < deadline_s:
             time.sleep(0.02)
         assert not found, found
+
+
+def _number(group: Path) -> int | None:
+    try:
+        return group.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def descendants(pid: int) -> list[int]:

@@ -126,9 +126,9 @@ async def test_lines_survive_a_failing_database(database: Database, clock: Still
     async with Background() as background:
         store = LogStore(database, clock, background)
         store.append(GROUP, "s", 1, "kept\n")
-        await database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE log_events RENAME TO away"))
-        with pytest.raises(Exception, match="log_events"):
+        await database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE log_chunks RENAME TO away"))
+        with pytest.raises(Exception, match="log_chunks"):
             await store.flush()
-        await database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE away RENAME TO log_events"))
+        await database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE away RENAME TO log_chunks"))
         await store.flush()
         assert await messages_of(store) == ["kept\n"]

@@ -19,7 +19,7 @@ MIGRATIONS_DIR = Path(__file__).parent / "migrations"
 def migrate(engine: Engine) -> None:
     """Apply every missing step in one transaction: all or none. Raises DatabaseTooNewError."""
     with engine.begin() as connection:
-        config = _config(connection)
+        config = config_for(connection)
         scripts = ScriptDirectory.from_config(config)
         present = MigrationContext.configure(connection).get_current_revision()
         if present == scripts.get_current_head():
@@ -33,7 +33,8 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def _config(connection: Connection) -> Config:
+def config_for(connection: Connection) -> Config:
+    """Alembic's own, for the steps in this package."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS_DIR).replace("%", "%%"))
     config.attributes["connection"] = connection

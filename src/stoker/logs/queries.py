@@ -19,23 +19,23 @@ from sqlalchemy import (
     delete,
     func,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stoker.database.dialects import insert_plain
+from stoker.logs.chunks import CHUNK_SPAN_MS, NewChunk, StoredChunk, chunks_of, in_order
 from stoker.logs.records import LogEvent, LogGroup, LogGroupName, LogLine, LogPosition, LogStream
-from stoker.logs.tables import log_events, log_groups, log_streams
+from stoker.logs.tables import log_chunks, log_groups, log_streams
 
 # AWS answers as many events as fit in 1 MB, each counted with 26 bytes more (GetLogEvents, PutLogEvents).
 ANSWER_BYTES_MAX = 1024 * 1024
 EVENT_OVERHEAD_BYTES = 26
-# An event may have 256 KB: rows are fetched so many at a time, and not the whole answer.
-FETCH_ROWS = 200
-_EVENT_COLUMNS = ("account_id", "region", "log_group", "log_stream", "timestamp_ms", "ingested_ms", "message")
+# A chunk may have as much: rows are fetched so many at a time, and not the whole answer.
+FETCH_ROWS = 20
+_CHUNK_COLUMNS = ("account_id", "region", "log_group", "log_stream", "first_ms", "ingested_ms", "events")
 # Deleting in pieces keeps each transaction short; an hour's expired events may be millions.
-DELETE_EVENTS_MAX = 5_000
+DELETE_CHUNKS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +93,21 @@ class EventPage:
 
 def insert_lines(connection: Connection, lines: list[LogLine], now_ms: int, retention_days: int | None) -> None:
     """Add events, and the groups and streams that are new with them."""
-    for group in {line.group for line in lines}:
+    chunks = chunks_of(lines)
+    for group in {chunk.group for chunk in chunks}:
         create_group(connection, group, now_ms, retention_days)
-    _touch_streams(connection, lines, now_ms)
-    rows = [
-        (group.account_id, group.region, group.name, stream, timestamp_ms, now_ms, message)
-        for group, stream, timestamp_ms, message in lines
-    ]
-    insert_plain(connection, log_events, _EVENT_COLUMNS, rows)
+    _touch_streams(connection, chunks, now_ms)
+    rows = [(*chunk.group, chunk.stream, chunk.first_ms, now_ms, chunk.document()) for chunk in chunks]
+    insert_plain(connection, log_chunks, _CHUNK_COLUMNS, rows)
 
 
-def _touch_streams(connection: Connection, lines: list[LogLine], now_ms: int) -> None:
+def _touch_streams(connection: Connection, chunks: list[NewChunk], now_ms: int) -> None:
     """One statement for all of them: a batch may have lines of hundreds of environments."""
     times: dict[tuple[LogGroupName, str], tuple[int, int]] = {}
-    for line in lines:
-        key = (line.group, line.stream)
-        first, last = times.get(key, (line.timestamp_ms, line.timestamp_ms))
-        times[key] = (min(first, line.timestamp_ms), max(last, line.timestamp_ms))
+    for chunk in chunks:
+        key = (chunk.group, chunk.stream)
+        first, last = times.get(key, (chunk.first_ms, chunk.last_ms))
+        times[key] = (min(first, chunk.first_ms), max(last, chunk.last_ms))
     rows = [
         {
             **_stream_row(group, name, now_ms),
@@ -212,7 +210,7 @@ def set_retention(connection: Connection, group: LogGroupName, days: int | None)
 
 def delete_group(connection: Connection, group: LogGroupName) -> bool:
     """With its streams and events; whether there was one."""
-    connection.execute(delete(log_events).where(_of_group(log_events, group)))
+    connection.execute(delete(log_chunks).where(_of_group(log_chunks, group)))
     connection.execute(delete(log_streams).where(_of_group(log_streams, group)))
     return connection.execute(delete(log_groups).where(_is_group(group))).rowcount > 0
 
@@ -239,62 +237,70 @@ def find_streams(connection: Connection, search: StreamSearch) -> list[LogStream
 
 def delete_stream(connection: Connection, group: LogGroupName, name: str) -> bool:
     """With its events; whether there was one."""
-    connection.execute(delete(log_events).where(_of_group(log_events, group), log_events.c.log_stream == name))
+    connection.execute(delete(log_chunks).where(_of_group(log_chunks, group), log_chunks.c.log_stream == name))
     wanted = and_(_of_group(log_streams, group), log_streams.c.name == name)
     return connection.execute(delete(log_streams).where(wanted)).rowcount > 0
 
 
 def find_events(connection: Connection, search: EventSearch, matches: Callable[[str], bool]) -> EventPage:
     """Those whose message `matches`, in the order of time, or the other way round for `newest_first`."""
-    statement = _events_statement(search).execution_options(yield_per=FETCH_ROWS)
+    statement = _chunks_statement(search).execution_options(yield_per=FETCH_ROWS)
     events: list[LogEvent] = []
     total_bytes = scanned = 0
     last: LogPosition | None = None
     with connection.execute(statement) as rows:
-        for row in rows:
+        for event in in_order(map(_chunk, rows), newest_first=search.newest_first):
+            if not _is_wanted(search, event.position):
+                continue
             if scanned == search.scan_max:
                 return EventPage(events, last)
-            if matches(row.message):
-                total_bytes += len(row.message.encode()) + EVENT_OVERHEAD_BYTES
+            if matches(event.message):
+                total_bytes += len(event.message.encode(errors="replace")) + EVENT_OVERHEAD_BYTES
                 if len(events) == search.limit or (events and total_bytes > search.bytes_max):
                     return EventPage(events, last)
-                events.append(_event(row))
+                events.append(event)
             scanned += 1
-            last = LogPosition(row.timestamp_ms, row.id)
+            last = event.position
     return EventPage(events, None)
 
 
-def _events_statement(search: EventSearch) -> Select[Any]:
-    columns = log_events.c
-    wanted: list[ColumnElement[bool]] = [_of_group(log_events, search.group)]
+def _is_wanted(search: EventSearch, position: LogPosition) -> bool:
+    """Whether an event is within the times and positions that are searched: of its chunk, others may be."""
+    return (
+        (search.start_ms is None or position.timestamp_ms >= search.start_ms)
+        and (search.end_ms is None or position.timestamp_ms < search.end_ms)
+        and (search.after is None or position > search.after)
+        and (search.before is None or position < search.before)
+    )
+
+
+def _chunks_statement(search: EventSearch) -> Select[Any]:
+    """All that may have an event that is wanted, by first event."""
+    columns = log_chunks.c
+    wanted: list[ColumnElement[bool]] = [_of_group(log_chunks, search.group)]
     if search.streams:
         wanted.append(columns.log_stream.in_(search.streams))
     if search.stream_prefix:
         wanted.append(_starts_with(columns.log_stream, search.stream_prefix))
     if search.start_ms is not None:
-        wanted.append(columns.timestamp_ms >= search.start_ms)
-    if search.end_ms is not None:
-        wanted.append(columns.timestamp_ms < search.end_ms)
-    place = tuple_(columns.timestamp_ms, columns.id)
+        wanted.append(columns.first_ms >= search.start_ms - CHUNK_SPAN_MS)
     if search.after is not None:
-        wanted.append(place > (search.after.timestamp_ms, search.after.id))
+        wanted.append(columns.first_ms >= search.after.timestamp_ms - CHUNK_SPAN_MS)
+    if search.end_ms is not None:
+        wanted.append(columns.first_ms < search.end_ms)
     if search.before is not None:
-        wanted.append(place < (search.before.timestamp_ms, search.before.id))
-    order: tuple[ColumnElement[Any], ...] = (columns.timestamp_ms, columns.id)
+        wanted.append(columns.first_ms <= search.before.timestamp_ms)
+    order: tuple[ColumnElement[Any], ...] = (columns.first_ms, columns.id)
     if search.newest_first:
-        order = (columns.timestamp_ms.desc(), columns.id.desc())
-    # One row more than will be looked at shows whether anything is left.
-    return select(log_events).where(*wanted).order_by(*order).limit(search.scan_max + 1)
+        order = (columns.first_ms.desc(), columns.id.desc())
+    return select(log_chunks).where(*wanted).order_by(*order)
 
 
 def delete_events_before(connection: Connection, group: LogGroupName, before_ms: int) -> int:
-    """Delete some of the events older than `before_ms`; 0 when none are left."""
-    old = (
-        select(log_events.c.id)
-        .where(_of_group(log_events, group), log_events.c.timestamp_ms < before_ms)
-        .limit(DELETE_EVENTS_MAX)
-    )
-    return connection.execute(delete(log_events).where(log_events.c.id.in_(old))).rowcount
+    """Delete some of the chunks of which all events are older than `before_ms`; 0 when none are left."""
+    is_older = log_chunks.c.first_ms < before_ms - CHUNK_SPAN_MS
+    old = select(log_chunks.c.id).where(_of_group(log_chunks, group), is_older).limit(DELETE_CHUNKS_MAX)
+    return connection.execute(delete(log_chunks).where(log_chunks.c.id.in_(old))).rowcount
 
 
 def delete_streams_before(connection: Connection, group: LogGroupName, before_ms: int) -> int:
@@ -334,5 +340,5 @@ def _stream(row: Row[Any]) -> LogStream:
     )
 
 
-def _event(row: Row[Any]) -> LogEvent:
-    return LogEvent(LogPosition(row.timestamp_ms, row.id), row.log_stream, row.ingested_ms, row.message)
+def _chunk(row: Row[Any]) -> StoredChunk:
+    return StoredChunk(row.id, row.log_stream, row.first_ms, row.ingested_ms, row.events)

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class LogGroupName:
-    """A log group, by where it is."""
+class LogGroupName(NamedTuple):
+    """A log group, by where it is. A named tuple, because it is looked up for every line."""
 
     account_id: str
     region: str

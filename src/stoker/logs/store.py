@@ -146,7 +146,7 @@ class LogStore:
             await asyncio.sleep(EXPIRE_EVERY_S)
 
     async def expire(self) -> int:
-        """Delete events that are older than their group's retention; returns how many."""
+        """Delete events that are older than their group's retention; returns how many chunks of them."""
         deleted = 0
         for group, days in await self._database.read(queries.groups_with_retention):
             before_ms = epoch_ms(self._clock) - days * MS_PER_DAY

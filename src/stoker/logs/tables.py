@@ -1,4 +1,4 @@
-"""Log groups, streams and events. Created by the migrations of `database/`, which copy these declarations."""
+"""Log groups, streams, and events in chunks. Made by the migrations of `database/`, which copy these declarations."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, PrimaryKeyConstraint, String, Table, Text
 
@@ -29,8 +29,8 @@ log_streams = Table(
     PrimaryKeyConstraint("account_id", "region", "log_group", "name"),
 )
 
-log_events = Table(
-    "log_events",
+log_chunks = Table(
+    "log_chunks",
     metadata,
     # SQLite numbers rows by itself only for a column of exactly this type.
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
@@ -38,10 +38,10 @@ log_events = Table(
     Column("region", String(64), nullable=False),
     Column("log_group", String(512), nullable=False),
     Column("log_stream", String(512), nullable=False),
-    Column("timestamp_ms", BigInteger, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
     Column("ingested_ms", BigInteger, nullable=False),
-    Column("message", Text, nullable=False),
+    Column("events", Text, nullable=False),
     # One index serves both readers: a whole group in time order, and (filtered) the streams in it.
-    Index("ix_log_events_time", "account_id", "region", "log_group", "timestamp_ms", "id"),
-    Index("ix_log_events_stream", "account_id", "region", "log_group", "log_stream", "timestamp_ms", "id"),
+    Index("ix_log_chunks_time", "account_id", "region", "log_group", "first_ms", "id"),
+    Index("ix_log_chunks_stream", "account_id", "region", "log_group", "log_stream", "first_ms", "id"),
 )
