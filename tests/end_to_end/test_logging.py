@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -49,6 +51,10 @@ while true; do
 done
 """
 }
+
+
+PRINTS = {"handler.py": "def handler(event, context):\n    print('printed', context.aws_request_id)\n"}
+CALLERS, CALLS = 4, 200
 
 
 def records(answer: Answer) -> list[dict[str, Any]]:
@@ -178,3 +184,30 @@ def test_a_group_of_ones_own_has_the_functions_name_in_its_streams(
     logs_client.filter_log_events(logGroupName=group)
     streams = [s["logStreamName"] for s in logs_client.describe_log_streams(logGroupName=group)["logStreams"]]
     assert any(re.fullmatch(rf"\d{{4}}/\d\d/\d\d/{name}\[\$LATEST\][0-9a-f]{{32}}", stream) for stream in streams)
+
+
+def test_each_invocation_leaves_its_lines_together_however_soon_the_next_one_comes(
+    lambda_client: Any, logs_client: Any, deploy: Deploy
+) -> None:
+    name = deploy(None, PRINTS)
+
+    def call(_: int) -> None:
+        # Whoever does not ask for the log has the answer before its last lines are written.
+        lambda_client.invoke(FunctionName=name)["Payload"].read()
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        list(callers.map(call, range(CALLS)))
+    pages = logs_client.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
+    of_stream: dict[str, list[str]] = defaultdict(list)
+    for event in (event for page in pages for event in page["events"]):
+        of_stream[event["logStreamName"]].append(event["message"])
+    called = 0
+    for lines in of_stream.values():
+        assert lines.pop(0).startswith("INIT_START")
+        for start, printed, end, report in zip(*[iter(lines)] * 4, strict=True):
+            request_id = printed.split()[1]
+            assert start.startswith(f"START RequestId: {request_id} ")
+            assert end.startswith(f"END RequestId: {request_id}")
+            assert report.startswith(f"REPORT RequestId: {request_id}")
+            called += 1
+    assert called == CALLS

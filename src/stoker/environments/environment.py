@@ -35,6 +35,7 @@ from stoker.limits import MEMORY_MB_PER_VCPU
 from stoker.logs.environment_log import EnvironmentLog
 from stoker.logs.platform_log import PlatformLog
 from stoker.runtime_api.exchange import (
+    Answer,
     Event,
     Exchange,
     ExtensionFailed,
@@ -146,6 +147,8 @@ class Environment:
         self._needs_reset = False
         self._reset_reason: ShutdownReason = "FAILURE"
         self._unfinished: _Run | None = None
+        # What is over, and since when (perf_counter), but not reported yet: the caller's answer goes first.
+        self._over: tuple[_Run, float] | None = None
         self._is_gone = False
         self._was_restored = False
         self._made_s = self._init_began_s = self._init_ended_s = 0.0
@@ -222,6 +225,7 @@ class Environment:
 
     async def run(self, invocation: Invocation) -> InvocationResult:
         """One invocation, from START to REPORT. Raises what `_restore` raises, when it needs to be restored first."""
+        self._report_over()
         self.thaw()
         if self._exchange.awaits_restore:
             await self._restore()
@@ -236,15 +240,18 @@ class Environment:
         if invocation.wants_log:
             self._log.begin_tail()
         trace = sampled_trace(invocation.trace_id)
-        self._reports.began(invocation, trace, now_s)
         answer: Ending
         if failure is None:
             header = invocation.trace_id if trace is None else trace.handler_header
             head = event_head(invocation, deadline_ms, header)
             event = Event(invocation.request_id, head, invocation.payload, invocation.sink)
             told = invoke_event(invocation, deadline_ms, header) if self._extensions.members else None
-            answer, ran_out_of_memory = await self._answer_to(event, told, deadline_s)
+            waiting = self._offer(event, told, deadline_s)
+            # The handler is on its way; nothing that it prints is read before this.
+            self._reports.began(invocation, trace, now_s)
+            answer, ran_out_of_memory = await self._answer_to(waiting, event, told, deadline_s)
         else:
+            self._reports.began(invocation, trace, now_s)
             answer, ran_out_of_memory = failure.answer, failure.ran_out_of_memory
         answered_s = perf_counter()
         outcome = outcome_of(answer, invocation.request_id, self.version.timeout_s, ran_out_of_memory)
@@ -258,7 +265,11 @@ class Environment:
                 await self.finish()
         else:
             self._reports.runtime_done(invocation, outcome, (answered_s - began_s) * 1000)
-            self._reported(run, answered_s)
+            self._ended(run, answered_s)
+            if invocation.wants_log or run.is_platform_fault:
+                self._report_over()
+            else:
+                self._loop.call_soon(self._report_over)
         return InvocationResult(
             payload=outcome.payload,
             executed_version=self.version.version,
@@ -295,7 +306,8 @@ class Environment:
             told = run.outcome._replace(needs_reset=True, status=status.status, error_type=status.error_type)
             run = run._replace(outcome=told, is_platform_fault=True)
         self._drain()
-        self._reported(run, ended_s)
+        self._ended(run, ended_s)
+        self._report_over()
 
     def _runtime_done(self, run: _Run, overhead_ms: float | None) -> None:
         """`overhead_ms` is what the runtime took to ask for its next event; None if it never did."""
@@ -322,6 +334,7 @@ class Environment:
 
     async def close(self) -> None:
         """End it. AWS kills a runtime without extensions at once, so there is nothing to wait for but the end."""
+        self._report_over()
         if self._sandbox is not None:
             if self._extensions.members and not self._is_gone:
                 self.thaw()
@@ -445,14 +458,17 @@ class Environment:
 
     # Invoke
 
-    async def _answer_to(
-        self, event: Event, told: Mapping[str, object] | None, deadline_s: float
-    ) -> tuple[Ending, bool]:
+    def _offer(self, event: Event, told: Mapping[str, object] | None, deadline_s: float) -> "asyncio.Future[Answer]":
         """`told` is what extensions get to know, if there are any."""
         if told is not None:
             self._extensions.invoke(told)
-        waiting = self._exchange.offer(event)
         self._deadline.set(deadline_s)
+        return self._exchange.offer(event)
+
+    async def _answer_to(
+        self, waiting: "asyncio.Future[Answer]", event: Event, told: Mapping[str, object] | None, deadline_s: float
+    ) -> tuple[Ending, bool]:
+        """What `_offer` of the same waits for, and whether memory ran out."""
         try:
             answer = await waiting
         except asyncio.CancelledError:
@@ -469,15 +485,23 @@ class Environment:
                 await self._reset()
                 failure = await self._init_again(deadline_s)
                 if failure is None:
-                    return await self._answer_to(event, told, deadline_s)
+                    waiting = self._offer(event, told, deadline_s)
+                    return await self._answer_to(waiting, event, told, deadline_s)
                 return failure.answer, failure.ran_out_of_memory
         return answer, self._ran_out_of_memory(answer)
 
-    def _reported(self, run: _Run, ended_s: float) -> None:
-        """The invocation is over for everybody."""
+    def _ended(self, run: _Run, ended_s: float) -> None:
+        """The invocation is over for everybody. `_report_over` is to follow."""
         if run.outcome.needs_reset:
             self._needs_init = self._needs_reset = True
             self._reset_reason = "TIMEOUT" if run.outcome.status == "timeout" else "FAILURE"
+        self._over = (run, ended_s)
+
+    def _report_over(self) -> None:
+        """END and REPORT of the invocation that is over, unless they were written."""
+        if self._over is None:
+            return
+        (run, ended_s), self._over = self._over, None
         self._reports.ended(
             run.invocation,
             run.trace,
