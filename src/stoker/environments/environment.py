@@ -71,7 +71,10 @@ COPY_LIMIT_S = 20.0
 
 
 class _Run(NamedTuple):
-    """An invocation whose answer is known. Times of the loop (`deadline_s`) and of perf_counter."""
+    """An invocation whose answer is known. Times of the loop (`deadline_s`) and of perf_counter.
+
+    `is_told`: that the runtime is done was written, and what was printed before.
+    """
 
     invocation: Invocation
     trace: InvocationTrace | None
@@ -80,6 +83,7 @@ class _Run(NamedTuple):
     answered_s: float
     deadline_s: float
     is_platform_fault: bool
+    is_told: bool = False
 
 
 class Door(Protocol):
@@ -255,16 +259,15 @@ class Environment:
             answer, ran_out_of_memory = failure.answer, failure.ran_out_of_memory
         answered_s = perf_counter()
         outcome = outcome_of(answer, invocation.request_id, self.version.timeout_s, ran_out_of_memory)
-        self._drain()
         run = _Run(
             invocation, trace, outcome, began_s, answered_s, deadline_s, outcome.needs_reset or failure is not None
         )
         if (self._extensions.members or self._reports.tell_everything) and not run.is_platform_fault:
+            self._drain()
             self._unfinished = run
             if invocation.wants_log:  # which ends with REPORT
                 await self.finish()
         else:
-            self._reports.runtime_done(invocation, outcome, (answered_s - began_s) * 1000)
             self._ended(run, answered_s)
             if invocation.wants_log or run.is_platform_fault:
                 self._report_over()
@@ -301,6 +304,7 @@ class Environment:
         ended_s = perf_counter()
         if overhead_ms is None:
             self._runtime_done(run, None)
+        run = run._replace(is_told=True)
         if failed is not None:
             status = outcome_of(failed, run.invocation.request_id, self.version.timeout_s)
             told = run.outcome._replace(needs_reset=True, status=status.status, error_type=status.error_type)
@@ -502,6 +506,8 @@ class Environment:
         if self._over is None:
             return
         (run, ended_s), self._over = self._over, None
+        if not run.is_told:
+            self._runtime_done(run, None)
         self._reports.ended(
             run.invocation,
             run.trace,
