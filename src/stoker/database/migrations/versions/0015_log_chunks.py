@@ -15,10 +15,11 @@ SPAN_MS = 250
 CHARACTERS = 128 * 1024
 EVENTS_MAX = 1 << 16
 ROWS_AT_ONCE = 500
+PLACE = ("account_id", "region", "log_group", "log_stream")
 
 
 def upgrade() -> None:
-    group = ["account_id", "region", "log_group"]
+    group = PLACE[:3]
     chunks = op.create_table(
         "log_chunks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
@@ -40,7 +41,7 @@ def upgrade() -> None:
 
 def _chunks(connection: sa.Connection) -> Iterator[dict[str, Any]]:
     """Rows of what `log_events` has, a stream after another."""
-    where = "account_id, region, log_group, log_stream"
+    where = ", ".join(PLACE)
     columns = f"{where}, timestamp_ms, ingested_ms, message"
     events = connection.execute(
         sa.text(f"SELECT {columns} FROM log_events ORDER BY {where}, timestamp_ms, id"),  # noqa: S608 - constants
@@ -50,15 +51,23 @@ def _chunks(connection: sa.Connection) -> Iterator[dict[str, Any]]:
     texts: list[tuple[int, str]] = []
     characters = 0
     for *place, timestamp_ms, ingested_ms, message in events:
-        is_same = texts and place == [chunk[name] for name in ("account_id", "region", "log_group", "log_stream")]
-        is_near = texts and timestamp_ms - chunk["first_ms"] <= SPAN_MS
-        if not is_same or not is_near or characters >= CHARACTERS or len(texts) >= EVENTS_MAX:
+        takes = (
+            texts
+            and place == [chunk[name] for name in PLACE]
+            and timestamp_ms - chunk["first_ms"] <= SPAN_MS
+            and characters < CHARACTERS
+            and len(texts) < EVENTS_MAX
+        )
+        if not takes:
             if texts:
-                yield {**chunk, "events": json.dumps(texts, separators=(",", ":"))}
-            names = ("account_id", "region", "log_group", "log_stream")
-            chunk = {**dict(zip(names, place, strict=True)), "first_ms": timestamp_ms, "ingested_ms": ingested_ms}
+                yield _row(chunk, texts)
+            chunk = {**dict(zip(PLACE, place, strict=True)), "first_ms": timestamp_ms, "ingested_ms": ingested_ms}
             texts, characters = [], 0
         texts.append((timestamp_ms, message))
         characters += len(message)
     if texts:
-        yield {**chunk, "events": json.dumps(texts, separators=(",", ":"))}
+        yield _row(chunk, texts)
+
+
+def _row(chunk: dict[str, Any], texts: list[tuple[int, str]]) -> dict[str, Any]:
+    return {**chunk, "events": json.dumps(texts, separators=(",", ":"))}
