@@ -33,7 +33,7 @@ LAYERS = (
     {"http_events", "lambda_model", "code", "database", "sandbox", "runtime_api"},
     {"runtimes"},
     {"config", "role_sessions"},
-    {"errors", "limits", "arn", "alarm", "clock", "gathered", "supervision", "recurrence", "velocity"},
+    {"errors", "limits", "arn", "alarm", "vigil", "clock", "gathered", "supervision", "recurrence", "velocity"},
 )
 # What each is imported for only when it is needed.
 IMPORTED_LATE = {

@@ -16,6 +16,7 @@ from stoker.invocation import Invocation, InvocationResult
 from stoker.invocations.concurrency import Concurrency
 from stoker.invocations.lineage import INVOCATIONS_MAX, invocations_of, with_invocation_of
 from stoker.invocations.request_rate import RequestRate
+from stoker.vigil import Vigil
 
 
 class Invoker:
@@ -36,6 +37,7 @@ class Invoker:
         self._request_rate = request_rate
         self._environments = environments
         self._idleness = idleness
+        self._vigil = Vigil()
         self._is_stopping = False
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
@@ -46,6 +48,7 @@ class Invoker:
         invocation = self._counted(invocation)
         self._request_rate.take(version)
         self._idleness.note(version)
+        self._vigil.keep()
         allocation = self._provisioned.idle(version, invocation.target.qualifier)
         if allocation is not None:  # such an environment is a place, too
             with allocation.lease() as environment:

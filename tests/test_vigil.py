@@ -1,0 +1,83 @@
+"""How long the event loop stays awake for an answer, on a clock that only the watch itself moves."""
+
+import asyncio
+from itertools import pairwise
+
+from stoker.vigil import LEFT_OUT_MAX, TAKEN_S, WATCH_S, Vigil
+
+LOOK_S = WATCH_S / 8
+
+
+class Processor:
+    """Its time passes while somebody looks; `taken_s` is how long others have it then."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.looks = 0
+        self.taken_s = LOOK_S if LOOK_S < TAKEN_S else TAKEN_S / 2
+
+    def give_way(self) -> None:
+        self.looks += 1
+        self.now_s += self.taken_s
+
+
+async def _rest() -> None:
+    """Long enough for any watch to be over: a round of the event loop is a look."""
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+async def test_a_watch_ends_when_its_time_is_over() -> None:
+    processor = Processor()
+    vigil = Vigil(lambda: processor.now_s, processor.give_way)
+    vigil.keep()
+    await _rest()
+    assert processor.looks > 4
+    assert WATCH_S <= processor.now_s < WATCH_S + TAKEN_S
+
+
+async def test_a_watch_ends_as_soon_as_somebody_else_takes_the_processor() -> None:
+    processor = Processor()
+    processor.taken_s = TAKEN_S * 2
+    vigil = Vigil(lambda: processor.now_s, processor.give_way)
+    vigil.keep()
+    await _rest()
+    assert processor.looks == 1
+
+
+async def test_another_occasion_in_time_makes_the_watch_longer() -> None:
+    processor = Processor()
+    vigil = Vigil(lambda: processor.now_s, processor.give_way)
+    vigil.keep()
+    await asyncio.sleep(0)
+    vigil.keep()
+    began_s = processor.now_s
+    await _rest()
+    assert processor.now_s >= began_s + WATCH_S
+
+
+async def test_after_watches_in_vain_occasions_are_left_out_up_to_a_bound() -> None:
+    processor = Processor()
+    vigil = Vigil(lambda: processor.now_s, processor.give_way)
+    watched = []
+    for occasion in range(4 * LEFT_OUT_MAX):
+        before = processor.looks
+        vigil.keep()
+        await _rest()
+        if processor.looks > before:
+            watched.append(occasion)
+    gaps = [later - earlier - 1 for earlier, later in pairwise(watched)]
+    assert gaps[:4] == [1, 2, 4, LEFT_OUT_MAX]
+    assert set(gaps[3:]) == {LEFT_OUT_MAX}
+
+
+async def test_a_watch_that_was_worth_it_is_kept_again_at_once() -> None:
+    processor = Processor()
+    vigil = Vigil(lambda: processor.now_s, processor.give_way)
+    for _ in range(4):
+        before = processor.looks
+        vigil.keep()
+        await asyncio.sleep(0)
+        vigil.keep()
+        await _rest()
+        assert processor.looks > before
