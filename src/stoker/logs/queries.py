@@ -5,6 +5,7 @@ Every function takes a connection inside a transaction; `store.py` runs them thr
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from stoker.database.dialects import insert_plain
 from stoker.logs.chunks import CHUNK_SPAN_MS, NewChunk, StoredChunk, chunks_of, in_order
@@ -117,9 +119,15 @@ def _touch_streams(connection: Connection, chunks: list[NewChunk], now_ms: int) 
         }
         for (group, name), (first_ms, last_ms) in times.items()
     ]
-    added = _insert(connection, log_streams)
+    connection.execute(_touch(connection.dialect.name), rows)
+
+
+@cache
+def _touch(dialect: str) -> postgresql.Insert | sqlite.Insert:
+    """Add a stream, or widen the times that are told of it."""
+    added = _insert(log_streams, dialect)
     told, new = log_streams.c, added.excluded
-    touched = added.on_conflict_do_update(
+    return added.on_conflict_do_update(
         index_elements=list(log_streams.primary_key),
         set_={
             "first_event_ms": case(
@@ -131,7 +139,6 @@ def _touch_streams(connection: Connection, chunks: list[NewChunk], now_ms: int) 
             "last_ingested_ms": new.last_ingested_ms,
         },
     )
-    connection.execute(touched, rows)
 
 
 def create_group(connection: Connection, group: LogGroupName, created_ms: int, retention_days: int | None) -> bool:
@@ -165,14 +172,21 @@ def _stream_row(group: LogGroupName, name: str, created_ms: int) -> dict[str, An
 
 
 def _insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    return connection.execute(_add_if_absent(table, connection.dialect.name), row).first() is not None
+
+
+# Statements of the writer's are put together once: for one of its batches that takes longer than storing it.
+
+
+@cache
+def _add_if_absent(table: Table, dialect: str) -> ReturningInsert[Any]:
     # Not `rowcount`, which PostgreSQL's driver does not give for inserts.
-    added = _insert(connection, table).values(row).on_conflict_do_nothing().returning(table.c.created_ms)
-    return connection.execute(added).first() is not None
+    return _insert(table, dialect).on_conflict_do_nothing().returning(table.c.created_ms)
 
 
-def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def _insert(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
     """Both databases say ON CONFLICT, but SQLAlchemy keeps it with each dialect."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def find_group(connection: Connection, group: LogGroupName) -> LogGroup | None:

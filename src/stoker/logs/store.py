@@ -18,7 +18,7 @@ from stoker.supervision import Background, supervise
 
 log = logging.getLogger("stoker.logs")
 
-FLUSH_AFTER_S = 0.2
+FLUSH_AFTER_S = 0.5
 FLUSH_AT_LINES = 2_000
 FLUSH_AT_BYTES = 1024 * 1024
 # A transaction stays short, so that other writers of an SQLite file are not kept waiting.
