@@ -5,8 +5,9 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoker.logs.chunks import CHUNK_CHARACTERS, CHUNK_SPAN_MS, EVENTS_MAX, StoredChunk, chunks_of, in_order
+from stoker.logs.chunks import CHUNK_CHARACTERS, CHUNK_SPAN_MS, EVENTS_MAX, NewChunk, StoredChunk, in_order
 from stoker.logs.records import LogGroupName, LogLine
+from stoker.logs.waiting import WaitingLines
 
 from .conftest import GROUP
 
@@ -15,6 +16,14 @@ batches = st.lists(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4 * CHUNK_SPAN_MS), st.text(max_size=3)), max_size=30),
     max_size=6,
 )
+
+
+def chunks_of(lines: list[LogLine]) -> list[NewChunk]:
+    """As they wait to be written."""
+    waiting = WaitingLines()
+    for line in lines:
+        waiting.add(*line)
+    return waiting.first(len(lines))
 
 
 def stored(batches_of_lines: list[list[LogLine]]) -> list[StoredChunk]:

@@ -4,7 +4,7 @@ import pytest
 
 from stoker.database.engine import Database
 from stoker.logs.queries import EventSearch
-from stoker.logs.records import LogGroupName, LogLine
+from stoker.logs.records import LogGroupName
 from stoker.logs.store import MS_PER_DAY, LogStore
 from stoker.logs.waiting import WaitingLines
 from stoker.supervision import Background
@@ -59,15 +59,34 @@ async def test_closing_writes_what_waits(database: Database, clock: StillClock) 
 def test_beyond_the_bound_the_newest_lines_are_dropped_and_counted() -> None:
     waiting = WaitingLines(bytes_max=10_000)
     for number in range(1_000):
-        waiting.add(LogLine(GROUP, "s", number, "x" * 100))
-    kept = len(waiting)
+        waiting.add(GROUP, "s", number, "x" * 100)
+    kept = waiting.lines
     assert 0 < kept < 100
     assert waiting.bytes <= 10_000
-    assert [line.timestamp_ms for line in waiting.first(kept)] == list(range(kept))
+    batch = waiting.first(kept)
+    assert [line.timestamp_ms for chunk in batch for line in chunk.lines()] == list(range(kept))
     assert waiting.take_dropped() == {(GROUP, "s"): 1_000 - kept}
     assert waiting.take_dropped() == {}
-    waiting.discard(kept)
-    assert waiting.bytes == 0
+    waiting.discard(batch)
+    assert (waiting.bytes, waiting.lines, waiting.chunks) == (0, 0, 0)
+
+
+def test_what_is_being_written_takes_nothing_more() -> None:
+    waiting = WaitingLines()
+    waiting.add(GROUP, "s", 1, "before")
+    batch = waiting.first(10)
+    waiting.add(GROUP, "s", 1, "meanwhile")
+    assert [message for _, message in batch[0].events] == ["before"]
+    waiting.discard(batch)
+    assert [line.message for chunk in waiting.first(10) for line in chunk.lines()] == ["meanwhile"]
+
+
+def test_a_batch_is_about_as_long_as_was_asked_for() -> None:
+    waiting = WaitingLines()
+    for number in range(30):
+        waiting.add(GROUP, f"{number % 3}", 1, "x")
+    assert [len(chunk.events) for chunk in waiting.first(20)] == [10, 10]
+    assert [len(chunk.events) for chunk in waiting.first(1)] == [10]
 
 
 async def test_one_line_in_the_stream_says_how_many_were_dropped(store: LogStore) -> None:

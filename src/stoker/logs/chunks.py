@@ -22,13 +22,14 @@ EVENTS_MAX = 1 << 16
 
 @dataclass(slots=True)
 class NewChunk:
-    """`events` are times in epoch ms and messages, in the order in which they came."""
+    """`events` are times in epoch ms and messages, in the order in which they came; `bytes` is what they take here."""
 
     group: LogGroupName
     stream: str
     first_ms: int
     last_ms: int
     characters: int = 0
+    bytes: int = 0
     events: list[tuple[int, str]] = field(default_factory=list)
 
     def takes(self, timestamp_ms: int) -> bool:
@@ -39,6 +40,20 @@ class NewChunk:
             and self.characters < CHUNK_CHARACTERS
             and len(self.events) < EVENTS_MAX
         )
+
+    def add(self, timestamp_ms: int, message: str, size: int) -> None:
+        """An event that it takes, and what that takes in memory."""
+        if timestamp_ms > self.last_ms:
+            self.last_ms = timestamp_ms
+        elif timestamp_ms < self.first_ms:
+            self.first_ms = timestamp_ms
+        self.characters += len(message)
+        self.bytes += size
+        self.events.append((timestamp_ms, message))
+
+    def lines(self) -> Iterator[LogLine]:
+        """The events, each with the names of its group and stream."""
+        return (LogLine(self.group, self.stream, *event) for event in self.events)
 
     def document(self) -> str:
         """The events as they are stored: in ASCII, which every database takes, whatever a function printed."""
@@ -53,25 +68,6 @@ class StoredChunk(NamedTuple):
     first_ms: int
     ingested_ms: int
     events: str
-
-
-def chunks_of(lines: Iterable[LogLine]) -> list[NewChunk]:
-    """Each with the lines of one stream, in their order."""
-    made: list[NewChunk] = []
-    latest: dict[tuple[str, LogGroupName], NewChunk] = {}
-    for group, stream, timestamp_ms, message in lines:
-        key = (stream, group)
-        chunk = latest.get(key)
-        if chunk is None or not chunk.takes(timestamp_ms):
-            chunk = latest[key] = NewChunk(group, stream, timestamp_ms, timestamp_ms)
-            made.append(chunk)
-        elif timestamp_ms > chunk.last_ms:
-            chunk.last_ms = timestamp_ms
-        elif timestamp_ms < chunk.first_ms:
-            chunk.first_ms = timestamp_ms
-        chunk.characters += len(message)
-        chunk.events.append((timestamp_ms, message))
-    return made
 
 
 def in_order(chunks: Iterable[StoredChunk], *, newest_first: bool) -> Iterator[LogEvent]:

@@ -26,8 +26,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from stoker.database.dialects import insert_plain
-from stoker.logs.chunks import CHUNK_SPAN_MS, NewChunk, StoredChunk, chunks_of, in_order
-from stoker.logs.records import LogEvent, LogGroup, LogGroupName, LogLine, LogPosition, LogStream
+from stoker.logs.chunks import CHUNK_SPAN_MS, NewChunk, StoredChunk, in_order
+from stoker.logs.records import LogEvent, LogGroup, LogGroupName, LogPosition, LogStream
 from stoker.logs.tables import log_chunks, log_groups, log_streams
 
 # AWS answers as many events as fit in 1 MB, each counted with 26 bytes more (GetLogEvents, PutLogEvents).
@@ -93,9 +93,8 @@ class EventPage:
     last: LogPosition | None
 
 
-def insert_lines(connection: Connection, lines: list[LogLine], now_ms: int, retention_days: int | None) -> None:
+def insert_chunks(connection: Connection, chunks: list[NewChunk], now_ms: int, retention_days: int | None) -> None:
     """Add events, and the groups and streams that are new with them."""
-    chunks = chunks_of(lines)
     for group in {chunk.group for chunk in chunks}:
         create_group(connection, group, now_ms, retention_days)
     _touch_streams(connection, chunks, now_ms)

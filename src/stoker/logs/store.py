@@ -12,6 +12,7 @@ from typing import Protocol
 from stoker.clock import Clock, epoch_ms
 from stoker.database.engine import Database
 from stoker.logs import queries
+from stoker.logs.chunks import NewChunk
 from stoker.logs.records import LogGroup, LogGroupName, LogLine, LogStream
 from stoker.logs.waiting import WaitingLines
 from stoker.supervision import Background, supervise
@@ -78,9 +79,9 @@ class LogStore:
     def append(self, group: LogGroupName, stream: str, timestamp_ms: int, message: str) -> None:
         """Take one event. Never waits; when the database cannot keep up, the newest lines are dropped and counted."""
         waiting = self._waiting
-        waiting.add(LogLine(group, stream, timestamp_ms, message))
+        waiting.add(group, stream, timestamp_ms, message)
         self._has_lines.set()
-        if len(waiting) >= FLUSH_AT_LINES or waiting.bytes >= FLUSH_AT_BYTES:
+        if waiting.lines >= FLUSH_AT_LINES or waiting.bytes >= FLUSH_AT_BYTES:
             self._is_urgent.set()
 
     def is_full(self, stream: str) -> bool:
@@ -109,23 +110,23 @@ class LogStore:
     async def _write_waiting(self) -> None:
         async with self._one_writer:
             self._note_dropped()
-            remaining = len(self._waiting)
+            remaining = self._waiting.chunks
             while remaining > 0:
-                batch = self._waiting.first(min(remaining, BATCH_LINES_MAX))
+                batch = self._waiting.first(BATCH_LINES_MAX)
                 now_ms = epoch_ms(self._clock)
-                await self._database.write_relaxed(queries.insert_lines, batch, now_ms, self._retention_days)
-                self._waiting.discard(len(batch))
+                await self._database.write_relaxed(queries.insert_chunks, batch, now_ms, self._retention_days)
+                self._waiting.discard(batch)
                 remaining -= len(batch)
                 self._resume()
                 await self._tell(batch)
             self._is_urgent.clear()
-            if not self._waiting:
+            if not self._waiting.chunks:
                 self._has_lines.clear()
 
-    async def _tell(self, batch: Sequence[LogLine]) -> None:
+    async def _tell(self, batch: Sequence[NewChunk]) -> None:
         if self._follower is not None:
             try:
-                await self._follower.written(batch)
+                await self._follower.written([line for chunk in batch for line in chunk.lines()])
             except Exception:  # whatever it is, the lines are written
                 log.exception("log lines could not be sent on")
 
@@ -138,7 +139,7 @@ class LogStore:
         for (group, stream), count in self._waiting.take_dropped().items():
             text = f"Stoker dropped {count} log lines here: the database could not keep up.\n"
             log.warning("%s %s: %s", group.name, stream, text.rstrip())
-            self._waiting.add_anyway(LogLine(group, stream, epoch_ms(self._clock), text))
+            self._waiting.add_anyway(group, stream, epoch_ms(self._clock), text)
 
     async def _expire_for_ever(self) -> None:
         while True:
