@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,7 +81,9 @@ def test_no_more_chunks_are_read_than_the_events_that_are_taken_ask_for() -> Non
     assert read == [1, 2, 100, 99]
 
 
-def test_what_no_database_stores_as_text_is_kept() -> None:
-    (chunk,) = stored([[LogLine(GROUP, "a", 0, "\0 \ud800 \N{SNOWMAN}")]])
+@pytest.mark.parametrize("message", ["\0", "\ud800", "\N{SNOWMAN}", "\0 \ud800 \N{SNOWMAN}", '"\\\t\x7f\x1b'])
+def test_what_no_database_stores_as_text_is_kept(message: str) -> None:
+    (chunk,) = stored([[LogLine(GROUP, "a", 0, message)]])
     assert chunk.events.isascii()
-    assert next(in_order([chunk], newest_first=False)).message == "\0 \ud800 \N{SNOWMAN}"
+    assert "\0" not in chunk.events
+    assert next(in_order([chunk], newest_first=False)).message == message
