@@ -56,28 +56,31 @@ async def test_another_occasion_in_time_makes_the_watch_longer() -> None:
     assert processor.now_s >= began_s + WATCH_S
 
 
-async def test_after_watches_in_vain_occasions_are_left_out_up_to_a_bound() -> None:
+async def _is_watched(vigil: Vigil, processor: Processor, answer_after_s: float) -> bool:
+    """An invocation that takes so long, and the end of all that it began."""
+    before, began_s = processor.looks, processor.now_s
+    since_s = vigil.keep()
+    await _rest()
+    processor.now_s = began_s + answer_after_s
+    vigil.answered(since_s)
+    return processor.looks > before
+
+
+async def test_for_answers_that_take_longer_few_watches_are_kept() -> None:
     processor = Processor()
     vigil = Vigil(lambda: processor.now_s, processor.give_way)
-    watched = []
-    for occasion in range(4 * LEFT_OUT_MAX):
-        before = processor.looks
-        vigil.keep()
-        await _rest()
-        if processor.looks > before:
-            watched.append(occasion)
+    watched = [number for number in range(40) if await _is_watched(vigil, processor, 10 * WATCH_S)]
     gaps = [later - earlier - 1 for earlier, later in pairwise(watched)]
     assert gaps[:4] == [1, 2, 4, LEFT_OUT_MAX]
     assert set(gaps[3:]) == {LEFT_OUT_MAX}
 
 
-async def test_a_watch_that_was_worth_it_is_kept_again_at_once() -> None:
+async def test_an_answer_in_time_brings_the_watch_back() -> None:
     processor = Processor()
     vigil = Vigil(lambda: processor.now_s, processor.give_way)
-    for _ in range(4):
-        before = processor.looks
-        vigil.keep()
-        await asyncio.sleep(0)
-        vigil.keep()
-        await _rest()
-        assert processor.looks > before
+    for _ in range(2 * LEFT_OUT_MAX):
+        await _is_watched(vigil, processor, 10 * WATCH_S)
+    while not await _is_watched(vigil, processor, WATCH_S / 2):
+        pass
+    assert await _is_watched(vigil, processor, WATCH_S / 2)
+    assert await _is_watched(vigil, processor, WATCH_S / 2)

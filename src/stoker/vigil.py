@@ -10,10 +10,10 @@ from collections.abc import Callable
 from time import monotonic
 
 # A runtime with little to do answers sooner, and a caller who goes on at once calls again.
-WATCH_S = 0.0004
+WATCH_S = 0.0006
 # Whoever else was given the processor for so long had work for it.
 TAKEN_S = 0.000_05
-# After a watch in vain twice as many occasions are left out as before, at most so many.
+# When a watch was in vain, so many occasions are left out: twice as many as the last time, up to this.
 LEFT_OUT_MAX = 8
 
 
@@ -27,35 +27,42 @@ class Vigil:
         self._give_way = give_way
         self._until_s = 0.0
         self._is_kept = False
-        # Whether there was another occasion while it was kept: something came.
-        self._was_worth_it = False
+        # How many occasions were left out the last time, and how many are to be now.
         self._left_out = 0
         self._leave_out = 0
 
-    def keep(self) -> None:
-        """Something is about to come. Neither waits nor fails."""
-        if self._is_kept:
-            self._until_s = self._now_s() + WATCH_S
-            self._was_worth_it = True
-        elif self._leave_out > 0:
+    def keep(self) -> float | None:
+        """An answer is near, perhaps. Neither waits nor fails; returns the time, or None for what is left out."""
+        if self._leave_out > 0 and not self._is_kept:
             self._leave_out -= 1
-        else:
-            self._until_s = self._now_s() + WATCH_S
-            self._is_kept, self._was_worth_it = True, False
+            return None
+        now_s = self._now_s()
+        self._until_s = now_s + WATCH_S
+        if not self._is_kept:
+            self._is_kept = True
             self._loop.call_soon(self._look)
+        return now_s
+
+    def answered(self, since_s: float | None) -> None:
+        """The answer has come for which a watch was kept since `since_s`, which `keep` gave."""
+        if since_s is None:
+            return
+        if self._now_s() - since_s <= WATCH_S:
+            self._left_out = self._leave_out = 0
+        else:
+            self._in_vain()
+
+    def _in_vain(self) -> None:
+        self._left_out = self._leave_out = min(max(2 * self._left_out, 1), LEFT_OUT_MAX)
 
     def _look(self) -> None:
         now_s = self._now_s()
         if now_s >= self._until_s:
-            self._end(self._was_worth_it)
+            self._is_kept = False
             return
         self._give_way()
         if self._now_s() - now_s > TAKEN_S:
-            self._end(False)
+            self._is_kept = False
+            self._in_vain()
         else:
             self._loop.call_soon(self._look)
-
-    def _end(self, was_worth_it: bool) -> None:
-        self._is_kept = False
-        self._left_out = 0 if was_worth_it else min(max(2 * self._left_out, 1), LEFT_OUT_MAX)
-        self._leave_out = self._left_out

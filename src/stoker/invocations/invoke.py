@@ -48,7 +48,12 @@ class Invoker:
         invocation = self._counted(invocation)
         self._request_rate.take(version)
         self._idleness.note(version)
-        self._vigil.keep()
+        since_s = self._vigil.keep()
+        result = await self._run(version, invocation)
+        self._vigil.answered(since_s)
+        return result
+
+    async def _run(self, version: FunctionVersion, invocation: Invocation) -> InvocationResult:
         allocation = self._provisioned.idle(version, invocation.target.qualifier)
         if allocation is not None:  # such an environment is a place, too
             with allocation.lease() as environment:
