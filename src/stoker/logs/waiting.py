@@ -80,7 +80,8 @@ class WaitingLines:
     def discard(self, batch: Sequence[NewChunk]) -> None:
         """Forget the oldest chunks, which `first` gave."""
         for chunk in batch:
-            assert self._chunks.popleft() is chunk
+            oldest = self._chunks.popleft()
+            assert oldest is chunk
             self.bytes -= chunk.bytes
             self.lines -= len(chunk.events)
             self._stream_bytes[chunk.stream] -= chunk.bytes
