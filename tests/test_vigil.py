@@ -5,8 +5,6 @@ from itertools import pairwise
 
 from stoker.vigil import LEFT_OUT_MAX, TAKEN_S, WATCH_S, Vigil
 
-LOOK_S = WATCH_S / 8
-
 
 class Processor:
     """Its time passes while somebody looks; `taken_s` is how long others have it then."""
@@ -14,11 +12,14 @@ class Processor:
     def __init__(self) -> None:
         self.now_s = 0.0
         self.looks = 0
-        self.taken_s = LOOK_S if LOOK_S < TAKEN_S else TAKEN_S / 2
+        self.taken_s = TAKEN_S / 2
 
     def give_way(self) -> None:
         self.looks += 1
         self.now_s += self.taken_s
+
+    def vigil(self) -> Vigil:
+        return Vigil(lambda: self.now_s, self.give_way)
 
 
 async def _rest() -> None:
@@ -29,7 +30,7 @@ async def _rest() -> None:
 
 async def test_a_watch_ends_when_its_time_is_over() -> None:
     processor = Processor()
-    vigil = Vigil(lambda: processor.now_s, processor.give_way)
+    vigil = processor.vigil()
     vigil.keep()
     await _rest()
     assert processor.looks > 4
@@ -39,7 +40,7 @@ async def test_a_watch_ends_when_its_time_is_over() -> None:
 async def test_a_watch_ends_as_soon_as_somebody_else_takes_the_processor() -> None:
     processor = Processor()
     processor.taken_s = TAKEN_S * 2
-    vigil = Vigil(lambda: processor.now_s, processor.give_way)
+    vigil = processor.vigil()
     vigil.keep()
     await _rest()
     assert processor.looks == 1
@@ -47,7 +48,7 @@ async def test_a_watch_ends_as_soon_as_somebody_else_takes_the_processor() -> No
 
 async def test_another_occasion_in_time_makes_the_watch_longer() -> None:
     processor = Processor()
-    vigil = Vigil(lambda: processor.now_s, processor.give_way)
+    vigil = processor.vigil()
     vigil.keep()
     await asyncio.sleep(0)
     vigil.keep()
@@ -68,7 +69,7 @@ async def _is_watched(vigil: Vigil, processor: Processor, answer_after_s: float)
 
 async def test_for_answers_that_take_longer_few_watches_are_kept() -> None:
     processor = Processor()
-    vigil = Vigil(lambda: processor.now_s, processor.give_way)
+    vigil = processor.vigil()
     watched = [number for number in range(40) if await _is_watched(vigil, processor, 10 * WATCH_S)]
     gaps = [later - earlier - 1 for earlier, later in pairwise(watched)]
     assert gaps[:4] == [1, 2, 4, LEFT_OUT_MAX]
@@ -77,7 +78,7 @@ async def test_for_answers_that_take_longer_few_watches_are_kept() -> None:
 
 async def test_an_answer_in_time_brings_the_watch_back() -> None:
     processor = Processor()
-    vigil = Vigil(lambda: processor.now_s, processor.give_way)
+    vigil = processor.vigil()
     for _ in range(2 * LEFT_OUT_MAX):
         await _is_watched(vigil, processor, 10 * WATCH_S)
     while not await _is_watched(vigil, processor, WATCH_S / 2):

@@ -121,7 +121,7 @@ def _touch_streams(connection: Connection, chunks: list[NewChunk], now_ms: int) 
     connection.execute(_touch(connection.dialect.name), rows)
 
 
-@cache
+@cache  # putting a statement together takes longer than storing a batch
 def _touch(dialect: str) -> postgresql.Insert | sqlite.Insert:
     """Add a stream, or widen the times that are told of it."""
     added = _insert(log_streams, dialect)
@@ -174,10 +174,7 @@ def _insert_if_absent(connection: Connection, table: Table, row: Mapping[str, An
     return connection.execute(_add_if_absent(table, connection.dialect.name), row).first() is not None
 
 
-# Statements of the writer's are put together once: for one of its batches that takes longer than storing it.
-
-
-@cache
+@cache  # as `_touch`
 def _add_if_absent(table: Table, dialect: str) -> ReturningInsert[Any]:
     # Not `rowcount`, which PostgreSQL's driver does not give for inserts.
     return _insert(table, dialect).on_conflict_do_nothing().returning(table.c.created_ms)

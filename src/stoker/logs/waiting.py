@@ -40,19 +40,22 @@ class WaitingLines:
 
     def add(self, group: LogGroupName, stream: str, timestamp_ms: int, message: str) -> None:
         """Append a line, or count it as dropped when there is no room."""
-        if self.bytes + sys.getsizeof(message) + LINE_OVERHEAD_BYTES > self._bytes_max:
+        size = _size(message)
+        if self.bytes + size > self._bytes_max:
             self._dropped[group, stream] += 1
         else:
-            self.add_anyway(group, stream, timestamp_ms, message)
+            self._append(group, stream, timestamp_ms, message, size)
 
     def add_anyway(self, group: LogGroupName, stream: str, timestamp_ms: int, message: str) -> None:
         """Append a line beyond the bound: for the one that says what was dropped."""
+        self._append(group, stream, timestamp_ms, message, _size(message))
+
+    def _append(self, group: LogGroupName, stream: str, timestamp_ms: int, message: str, size: int) -> None:
         key = (stream, group)
         chunk = self._open.get(key)
         if chunk is None or not chunk.takes(timestamp_ms):
             chunk = self._open[key] = NewChunk(group, stream, timestamp_ms, timestamp_ms)
             self._chunks.append(chunk)
-        size = sys.getsizeof(message) + LINE_OVERHEAD_BYTES
         chunk.add(timestamp_ms, message, size)
         self.bytes += size
         self._stream_bytes[stream] += size
@@ -93,3 +96,7 @@ class WaitingLines:
         dropped = dict(self._dropped)
         self._dropped.clear()
         return dropped
+
+
+def _size(message: str) -> int:
+    return sys.getsizeof(message) + LINE_OVERHEAD_BYTES
