@@ -26,13 +26,13 @@ SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 ONCE = Config(retries={"total_max_attempts": 1}, parameter_validation=False, tcp_keepalive=True)
 
 
-class MovableClock(SystemClock):
-    """The host's clock, moved by `ahead_s`."""
+class StoppableClock(SystemClock):
+    """The host's clock until it is stopped at a time."""
 
-    ahead_s = 0.0
+    stopped_at_s: float | None = None
 
     def now_s(self) -> float:
-        return super().now_s() + self.ahead_s
+        return super().now_s() if self.stopped_at_s is None else self.stopped_at_s
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Door:
     """A running front door, what was called through it, and how to ask it."""
 
     port: int
-    clock: MovableClock
+    clock: StoppableClock
     loop: asyncio.AbstractEventLoop
     front_door: FrontDoor
     calls: list[ApiCall] = field(default_factory=list)
@@ -139,7 +139,7 @@ class DoorThread:
         self._stopping = asyncio.Event()
         try:
             listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-            clock = MovableClock()
+            clock = StoppableClock()
             holder: list[Door] = []
 
             async def operation(call: ApiCall) -> ApiAnswer:
@@ -189,7 +189,7 @@ async def door_of(operation: Operation, settings: Settings | None = None) -> tup
 def _fresh(door: Door) -> Door:
     door.calls.clear()
     door.outcomes.clear()
-    door.clock.ahead_s = 0.0
+    door.clock.stopped_at_s = None
     return door
 
 
