@@ -89,6 +89,43 @@ assert counts["function"] > 100
 sys.stdout.write("lived")
 """
 
+# Objects of many sizes, first between others and then, made anew, in one place; and everything can end.
+MOVED = """
+import gc
+sizes = [16 * number for number in range(1, 28)] * 2
+def made():
+    return [bytes(size) for size in sizes]
+others = [bytes(size) for size in range(1, 2000) for _ in range(20)]
+apart = made()
+shared_pages.fill()
+with shared_pages.one_place():
+    together = made()
+    gone = made()
+    del gone
+def pages(objects):
+    return len({(id(it) + offset) // 4096 for it in objects for offset in range(0, len(it), 512)})
+print(pages(apart), pages(together))
+del together, apart, others
+gc.collect()
+assert [len(it) for it in made()] == sizes
+"""
+# An area is a line.
+MERGED = """
+import ctypes, decimal, email.message, hashlib, json, socket, ssl, sys, xml.dom.minidom, zlib
+def areas():
+    with open("/proc/self/maps") as file:
+        return [line.split()[1] for line in file]
+before = areas()
+from launcher import segments
+segments.merge()
+after = areas()
+import bz2, sqlite3, unittest
+assert not any("w" in rights and "x" in rights for rights in after)
+assert zlib.decompress(zlib.compress(b"x" * 1000)) == b"x" * 1000
+assert hashlib.sha256(ssl.OPENSSL_VERSION.encode()).hexdigest()
+print(len(before), len(after), before.count("rw-p"), after.count("rw-p"))
+"""
+
 
 @pytest.fixture(params=RELEASES)
 def interpreter(request: pytest.FixtureRequest) -> Path:
@@ -116,3 +153,14 @@ def test_a_fork_writes_to_fewer_pages(interpreter: Path, work: str) -> None:
 
 def test_what_was_settled_is_an_interpreter_like_any_other(interpreter: Path) -> None:
     assert run(interpreter, LIVED) == "lived"
+
+
+def test_what_is_made_in_one_place_lies_there(interpreter: Path) -> None:
+    apart, together = map(int, run(interpreter, MOVED).split())
+    assert together * 2 < apart
+
+
+def test_libraries_are_fewer_areas_and_work_as_before(interpreter: Path) -> None:
+    before, after, writable_before, writable_after = map(int, run(interpreter, MERGED).split())
+    assert after < before * 0.75
+    assert writable_after >= writable_before

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import preload
+from . import preload, rehearsal
 from . import syscalls as sc
 
 TELEMETRY_DESCRIPTOR = 62  # as on AWS
@@ -65,12 +65,19 @@ class Zygote:
         minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         first = ["/var/task", f"/opt/python/lib/{minor}/site-packages", "/opt/python"]
         self._path = first + [path for path in sys.path if path not in first and not path.startswith("/run/stoker")]
-        # Directories that were looked into before there was anything in them.
-        for path in [path for path in sys.path_importer_cache if path.startswith(_CUSTOMERS)]:
-            del sys.path_importer_cache[path]
         # What the interpreter itself put there when it found no usable locale (PEP 538).
         self._locale = os.environ.get("LC_CTYPE")
         self._is_ready = False
+        self._rehearse()
+        # Directories that were looked into before there was anything in them.
+        for path in [path for path in sys.path_importer_cache if path.startswith(_CUSTOMERS)]:
+            del sys.path_importer_cache[path]
+
+    def _rehearse(self) -> None:
+        try:
+            rehearsal.rehearse(self._path, self.make_ready)
+        except Exception as error:  # it would only have saved time and memory
+            sys.stderr.write(f"the start of AWS's client was not rehearsed: {type(error).__name__}: {error}\n")
 
     def make_ready(self) -> None:
         """In a forked process: what needs no function. Doing it twice is fine."""

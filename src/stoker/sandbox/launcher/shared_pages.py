@@ -6,11 +6,15 @@ be changed: reference counts, and allocations, which fill the holes between the 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import itertools
 import sys
 import types
+from collections.abc import Iterator
+
+from . import segments
 
 # The interpreter's allocator serves each of these sizes from pools, which begin with a header (Objects/obmalloc.c).
 _SMALL_BYTES = range(16, 513, 16)
@@ -36,6 +40,7 @@ _fillings: list[object] = []
 
 def settle() -> None:
     """What exists now is here to stay, for an interpreter that runs nothing of a function's: nothing ends again."""
+    segments.merge()
     gc.collect()
     if sys.version_info >= (3, 12) and _HAS_LOCK:
         _make_immortal()
@@ -48,6 +53,33 @@ def fill() -> None:
     if _HAS_LOCK:
         _fill_pools()
     _fill_heap()
+
+
+class _Allocator(ctypes.Structure):
+    """PyMemAllocatorEx, of Python's C API: what serves one of its three domains."""
+
+    _fields_ = [(name, ctypes.c_void_p) for name in ("context", "malloc", "calloc", "realloc", "free")]
+
+
+_RAW, _OBJECTS = 0, 2
+
+
+@contextlib.contextmanager
+def one_place() -> Iterator[None]:
+    """Objects that are made meanwhile lie side by side, whatever their sizes: they come from the C library's heap.
+
+    The interpreter's own allocator knows what is not its own when it frees it (Objects/obmalloc.c, address_in_range).
+    """
+    api = ctypes.pythonapi
+    raw, objects = _Allocator(), _Allocator()
+    api.PyMem_GetAllocator(_RAW, ctypes.byref(raw))
+    api.PyMem_GetAllocator(_OBJECTS, ctypes.byref(objects))
+    mixed = _Allocator(objects.context, raw.malloc, raw.calloc, objects.realloc, objects.free)
+    api.PyMem_SetAllocator(_OBJECTS, ctypes.byref(mixed))
+    try:
+        yield
+    finally:
+        api.PyMem_SetAllocator(_OBJECTS, ctypes.byref(objects))
 
 
 def _fill_pools() -> None:
