@@ -130,7 +130,7 @@ def _prepare(
         sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
         step = "3. /proc and /sys"
         mount_proc()
-        resources.prepare(host, is_part=spec["is_part"])
+        resources.prepare(host, is_part=spec["is_part"], is_ahead=spec["is_ahead"])
         # The runtime makes itself the first to go when memory runs out (`runtime.py`); this process stays to tell.
         _write("/proc/self/oom_score_adj", "0")
         steps.end("/proc and /sys")

@@ -74,10 +74,10 @@ def read_host() -> dict[str, str]:
     return texts
 
 
-def prepare(host: Host, *, is_part: bool) -> None:
-    """All that needs no function, and so no time of its start: files that `show` only has to fill.
+def prepare(host: Host, *, is_part: bool, is_ahead: bool) -> None:
+    """All that needs no function: files that `show` only has to fill.
 
-    `is_part`: the host has cores that the sandbox will not be shown.
+    `is_part`: the host has cores that the sandbox will not be shown. `is_ahead`: nobody waits for it.
     """
     sc.mount("sys", _OWN, "tmpfs", _FLAGS, "mode=0755,size=1m")
     os.mkdir(f"{_OWN}/proc")  # noqa: PTH102
@@ -97,8 +97,9 @@ def prepare(host: Host, *, is_part: bool) -> None:
     _write(f"{host.unified}/memory.high", "max\n")
     if host.is_memory_v1:
         _write(f"{_CGROUP}/memory/memory.soft_limit_in_bytes", f"{_UNLIMITED_V1_BYTES}\n")
-    # To be written again: with pages that are there, by code that has run, it takes a third of the time.
-    _fill(host, 0, [0], is_part=is_part)
+    if is_ahead:
+        # To be written again: with pages that are there, by code that has run, it takes a third of the time.
+        _fill(host, 0, [0], is_part=is_part)
 
 
 def show(host: Host, memory_mb: int, cores: list[int], *, is_part: bool) -> None:

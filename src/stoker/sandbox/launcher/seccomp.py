@@ -130,12 +130,18 @@ def install(*, forks_apart: bool = False) -> int:
     try:
         return sc.install_seccomp(program(notifies=True, forks_apart=forks_apart), listens=True)
     except OSError:
-        return sc.install_seccomp(program(forks_apart=forks_apart), listens=False)
+        return sc.install_seccomp(program(notifies=False, forks_apart=forks_apart), listens=False)
+
+
+def make_ahead() -> None:
+    """For all sandboxes of a launcher, which have its memory: `install` finds what it asks for."""
+    for forks_apart in (False, True):
+        program(notifies=True, forks_apart=forks_apart)
 
 
 @lru_cache(maxsize=4)
-def program(*, notifies: bool = False, forks_apart: bool = False) -> bytes:
-    """The filter for this machine's architecture. The launcher makes it once, before the first sandbox.
+def program(*, notifies: bool, forks_apart: bool) -> bytes:
+    """The filter for this machine's architecture.
 
     `notifies`: sysinfo(2) is answered by whoever has the listener. `forks_apart`: for a function of which there may be
     a snapshot (`snapshot.py`).

@@ -71,7 +71,7 @@ def serve(node: socket.socket, order: dict[str, Any], zygote: runtime.Zygote | N
     # Ended sandboxes need no reaping; the node watches them by pidfd.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    seccomp.program(notifies=True)
+    seccomp.make_ahead()
     host = resources.Host(order["host"])
     shared_pages.settle()
     send(node, {"event": "ready", "pid": os.getpid()})

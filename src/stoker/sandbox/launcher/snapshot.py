@@ -179,7 +179,7 @@ def _build_inside(pidfd: int, spec: dict[str, Any], control: int, host: resource
     """What is the fork's own is made here, as for every sandbox, and then put over what it has of the snapshot."""
     sc.unshare(sc.CLONE_NEWNS)
     init.mount_proc()
-    resources.prepare(host, is_part=spec["is_part"])
+    resources.prepare(host, is_part=spec["is_part"], is_ahead=False)
     resources.show(host, spec["memory_mb"], spec["cores"], is_part=spec["is_part"])
     options = f"mode=1777,size={spec['tmp_bytes']}"
     sc.mount("tmp", "/tmp", "tmpfs", sc.MS_NOSUID | sc.MS_NODEV, options)  # noqa: S108
