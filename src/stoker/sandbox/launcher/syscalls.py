@@ -198,7 +198,9 @@ def install_seccomp(program: bytes, *, listens: bool) -> int:
 
     Answers with the descriptor that is told of calls (close-on-exec), or with -1 if it does not listen.
     """
-    sock_fprog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.cast(ctypes.c_char_p(program), ctypes.c_void_p).value)
+    sock_fprog = struct.pack(
+        "HxxxxxxP", len(program) // 8, ctypes.cast(ctypes.c_char_p(program), ctypes.c_void_p).value
+    )
     number, flags = ctypes.c_long(_SYSCALL_NUMBERS["seccomp"]), _FILTER_LISTENS if listens else 0
     result = _libc.syscall(number, ctypes.c_uint(_SECCOMP_SET_FILTER), ctypes.c_uint(flags), sock_fprog)
     descriptor = _check(result, "seccomp")
