@@ -93,6 +93,8 @@ def _executed_code(path: list[str], make_ready: Callable[[], None]) -> set[int]:
                 _start(path)
             with open(writer, "wb") as file:  # noqa: PTH123
                 file.write(array.array("Q", executed).tobytes())
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
         finally:
             os._exit(0)
     os.close(writer)
