@@ -34,10 +34,16 @@ def seen():
         "streams": [type(it).__name__ for it in (sys.stdout, sys.stdout.stream, sys.stderr, sys.stderr.stream)],
         "threads": len(threading.enumerate()),
         "next pool": thread_name(),
-        "path": [it for it in sys.path if it not in sys.path_importer_cache and it.startswith("/var/task")],
+        "path": sys.path.count("/var/task"),
         "task": sorted(os.listdir("/var/task")),
         "variables": sorted(set(os.environ) - {"MALLOC_ARENA_MAX", "LC_CTYPE"}),
-        "traced": [sys.gettrace(), sys.getprofile(), threading.gettrace() if hasattr(threading, "gettrace") else None],
+        # The functions of `threading` came with Python 3.10.
+        "traced": [
+            get()
+            for module in (sys, threading)
+            for get in (getattr(module, "gettrace", None), getattr(module, "getprofile", None))
+            if get is not None
+        ],
         "rehearsed": [it for it in sys.modules if "rehears" in it],
     }
 

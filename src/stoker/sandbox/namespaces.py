@@ -294,10 +294,15 @@ class NamespaceSandboxes:
             try:
                 attach, is_v2 = group.attach_descriptors()
                 writers += attach
-                order = {"id": name, "cgroup_v2": is_v2, "hostname": HOSTNAME, "ports": PORTS}
-                order["has_network"] = not network.is_isolated
-                order["is_part"] = self._processors.are_shown_in_part
-                order["is_ahead"] = is_ahead
+                order = {
+                    "id": name,
+                    "cgroup_v2": is_v2,
+                    "hostname": HOSTNAME,
+                    "ports": PORTS,
+                    "has_network": not network.is_isolated,
+                    "is_part": self._processors.are_shown_in_part,
+                    "is_ahead": is_ahead,
+                }
                 if lease is not None:
                     # The last one: that is how the launcher knows it.
                     writers.append(lease.descriptor)

@@ -22,7 +22,7 @@ from typing import Any
 
 from . import shared_pages
 from . import syscalls as sc
-from .messages import receive, send
+from .messages import close_all, receive, send
 
 # An instruction is replaced after it ran twice or, before Python 3.13, up to eight times.
 _STARTS = 4
@@ -118,13 +118,15 @@ def _write_function() -> None:
 
 @contextlib.contextmanager
 def _traced() -> Iterator[set[int]]:
+    import threading
+
     executed: set[int] = set()
 
     def see(frame: types.FrameType, event: str, _: object) -> None:
         if event == "call":
             executed.add(id(frame.f_code))
 
-    sys.modules["threading"].setprofile(see)
+    threading.setprofile(see)
     sys.setprofile(see)
     yield executed
     sys.setprofile(None)
@@ -133,19 +135,29 @@ def _traced() -> Iterator[set[int]]:
 def _lay_together(executed: set[int]) -> None:
     """The launcher's functions, and then those with that code, get copies of their code, one beside the other."""
     launcher = __name__.rpartition(".")[0]
-    functions = [it for it in gc.get_objects() if type(it) is types.FunctionType]
-    own = [it for it in functions if (it.__module__ or "").startswith(launcher)]
-    for group in own, [it for it in functions if id(it.__code__) in executed]:
-        # What one process runs and what the other does shall not share a page, either.
+    own, others = [], []
+    for it in gc.get_objects():
+        if type(it) is not types.FunctionType:
+            continue
+        if (it.__module__ or "").startswith(launcher):
+            own.append(it)
+        elif id(it.__code__) in executed:
+            others.append(it)
+    for group in own, others:
         shared_pages.fill()
-        copies: dict[int, types.CodeType] = {}
         with shared_pages.one_place():
-            for function in group:
-                code = function.__code__
-                if id(code) not in copies:
-                    _former.append(code)
-                    copies[id(code)] = code.replace()
-                function.__code__ = copies[id(code)]
+            _copy_code(group)
+
+
+def _copy_code(functions: list[types.FunctionType]) -> None:
+    """Functions that had the same code have the same copy."""
+    copies: dict[int, types.CodeType] = {}
+    for function in functions:
+        code = function.__code__
+        if id(code) not in copies:
+            _former.append(code)
+            copies[id(code)] = code.replace()
+        function.__code__ = copies[id(code)]
 
 
 def _start(path: list[str]) -> None:
@@ -209,5 +221,4 @@ def _send_a_message() -> None:
     with ours, theirs:
         send(ours, {"event": "rehearsed", "steps": [["clone", 0.5]]}, [ours.fileno()])
         _, descriptors = receive(theirs)
-        for descriptor in descriptors:
-            os.close(descriptor)
+        close_all(descriptors)

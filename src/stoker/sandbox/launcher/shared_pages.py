@@ -35,6 +35,9 @@ _IMMORTAL_FROM = 1 << 31
 # Without its lock an interpreter counts references and allocates in other ways.
 _HAS_LOCK = "t" not in sys.abiflags
 
+# Two of the interpreter's domains of memory (Include/cpython/pymem.h, PyMemAllocatorDomain).
+_RAW, _OBJECTS = 0, 2
+
 _fillings: list[object] = []
 
 
@@ -59,9 +62,6 @@ class _Allocator(ctypes.Structure):
     """PyMemAllocatorEx, of Python's C API: what serves one of its three domains."""
 
     _fields_ = [(name, ctypes.c_void_p) for name in ("context", "malloc", "calloc", "realloc", "free")]
-
-
-_RAW, _OBJECTS = 0, 2
 
 
 @contextlib.contextmanager
