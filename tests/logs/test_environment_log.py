@@ -30,6 +30,25 @@ async def test_an_invocation_is_logged_in_order(store: LogStore, clock: StillClo
     ]
 
 
+async def test_a_line_is_one_event_whatever_is_logged_while_it_is_written(
+    store: LogStore, clock: StillClock, logs: Logs
+) -> None:
+    log = EnvironmentLog(store, clock, GROUP, STREAM)
+    log.write(b"one")
+    log.lines_beside("EXTENSION\tName: beside\tState: Ready\n")
+    log.write(b" line\nprinted")
+    log.platform_lines("END RequestId: 1\n")
+    log.write(b"\n\nlater\n")
+    assert [message for _, message in await events_of(logs)] == [
+        "EXTENSION\tName: beside\tState: Ready\n",
+        "one line\n",
+        "printed\n",
+        "END RequestId: 1\n",
+        "\n",
+        "later\n",
+    ]
+
+
 async def test_a_frame_with_an_unbelievable_time_gets_ours(store: LogStore, clock: StillClock, logs: Logs) -> None:
     log = EnvironmentLog(store, clock, GROUP, STREAM)
     for microseconds in (int((NOON_S - 60) * 1_000_000), 0, 2**64 - 1):

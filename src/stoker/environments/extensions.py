@@ -135,7 +135,7 @@ class ExtensionProcesses:
         self.extensions.close_registration()
         self._telemetry.init_ended()
         for member in self.extensions.members.values():
-            self._platform_log.emit(Extension(member.name, member.state, member.events, member.error_type))
+            self._platform_log.emit_beside(Extension(member.name, member.state, member.events, member.error_type))
 
     async def shut_down(self, sandbox: Sandbox, reason: ShutdownReason) -> None:
         """Give runtime and extensions their time to end. What is left then is the caller's to kill."""

@@ -74,6 +74,10 @@ class EnvironmentLog:
         self._reader.flush()
         if self._extensions is not None:
             self._extensions.flush()
+        self.lines_beside(*texts)
+
+    def lines_beside(self, *texts: str) -> None:
+        """Log lines of the platform's about what happened beside the function: a line that it has begun goes on."""
         timestamp_ms = self._timestamp_ms(None)
         for text in texts:
             self._append(timestamp_ms, text)

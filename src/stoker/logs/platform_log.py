@@ -45,6 +45,16 @@ class PlatformLog:
     def emit(self, *events: PlatformEvent) -> None:
         """Log what happened in one moment, after what was printed before it."""
         self._log.platform_lines(*[line for event in events if (line := self._render(event)) is not None])
+        self._tell(*events)
+
+    def emit_beside(self, event: PlatformEvent) -> None:
+        """Log what happened to others than the function, which may be in the middle of a line."""
+        line = self._render(event)
+        if line is not None:
+            self._log.lines_beside(line)
+        self._tell(event)
+
+    def _tell(self, *events: PlatformEvent) -> None:
         if self._listeners:
             now_s = self._clock.now_s()
             for event in events:

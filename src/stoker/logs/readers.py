@@ -28,9 +28,14 @@ class LineReader:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._partial = b""
+        self._is_cut = False
 
     def feed(self, data: bytes) -> None:
         """Take what was read; every complete line becomes an event."""
+        if self._is_cut and data:
+            # The end of the line that `flush` emitted: Python's `print` writes it by itself.
+            data = data.removeprefix(b"\n")
+            self._is_cut = False
         *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
             self._emit_line(line)
@@ -40,10 +45,11 @@ class LineReader:
                 self._emit_line(piece)
 
     def flush(self) -> None:
-        """A line that was not finished becomes an event now."""
+        """A line that was not finished becomes an event now; if only its end is missing, none comes of that."""
         if self._partial:
             self._emit_line(self._partial)
             self._partial = b""
+            self._is_cut = True
 
     def _emit_line(self, line: bytes) -> None:
         for piece in split_text(line):

@@ -75,7 +75,7 @@ class Telemetry:
         for record in self._kept:
             subscriber.take(record)
         self._subscribers[name] = subscriber
-        self._platform_log.emit(TelemetrySubscription(name, wanted.types))
+        self._platform_log.emit_beside(TelemetrySubscription(name, wanted.types))
         return _SUBSCRIBED
 
     def freeze(self) -> None:
