@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 
 from docs.compatibility import MARK, Node, page
+from stoker.cli.main import commands
 from stoker.config import Settings
 from tests.conftest import Node as RunningNode
 
@@ -74,6 +76,17 @@ def test_links_lead_somewhere(path: Path) -> None:
     for target in _links(path):
         if not target.startswith(("http://", "https://", "#")):
             assert (path.parent / target.partition("#")[0]).exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_that_pages_name_are_there(path: Path) -> None:
+    """Those in code: at the begin of an indented line, after `$ `, or right after a backtick."""
+    named = r"(?:^\$ |^ +|^(?=\./run )|`)(?:\./run )?stoker ([a-z][\w-]*)(?: ([a-z]+))?"
+    for name, argument in re.findall(named, path.read_text(), re.MULTILINE):
+        command = commands.commands.get(name)
+        assert command is not None, name
+        if isinstance(command, click.Group) and argument:
+            assert argument in command.commands, (name, argument)
 
 
 @pytest.mark.parametrize("path", sorted(RECORDS.glob("*.md")), ids=lambda path: path.name)

@@ -120,7 +120,7 @@ class InterpreterStatus:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeStatus:
-    """One line of `stoker runtimes list`.
+    """One line of `stoker runtimes`.
 
     `version` is the interpreter's own ("3.12.1"), `source` where it comes from; both are empty when there is none.
     `hint` says what to type, or why the runtime cannot be had here; empty when it is ready.
