@@ -12,7 +12,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Dialect, Engine, Insert, Table, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
@@ -113,15 +113,19 @@ def _relax_postgresql(engine: Engine) -> None:
         connection.commit()
 
 
-def insert_plain(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows of texts and numbers, in the order of `columns`, as they are.
+def insert_plain(
+    connection: Connection, into: Table | Insert, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows of texts and numbers, in the order of `columns` (that of the table), as they are.
+
+    `into` is a table, or an insert that is made once and says what becomes of rows that are there already.
 
     SQLAlchemy would look at each value of each row, which takes as long as SQLite takes to store it.
     """
     if not rows:
         return
     if not connection.dialect.positional:
-        statement = _insert_statement(table, connection.dialect, tuple(columns))
+        statement = _insert_statement(into, connection.dialect, tuple(columns))
         connection.exec_driver_sql(statement, [dict(zip(columns, row, strict=True)) for row in rows])
         return
     # Python's driver for SQLite lets go of the interpreter twice for each run of a statement, and has to get it back
@@ -130,18 +134,19 @@ def insert_plain(connection: Connection, table: Table, columns: Sequence[str], r
     for size in [size for size in _ROWS_AT_ONCE if size * len(columns) <= _VALUES_MAX]:
         while len(rows) - start >= size:
             values = tuple(itertools.chain.from_iterable(rows[start : start + size]))
-            connection.exec_driver_sql(_insert_statement(table, connection.dialect, tuple(columns), size), values)
+            connection.exec_driver_sql(_insert_statement(into, connection.dialect, tuple(columns), size), values)
             start += size
 
 
 @lru_cache(maxsize=64)
-def _insert_statement(table: Table, dialect: Dialect, columns: tuple[str, ...], rows: int = 1) -> str:
+def _insert_statement(into: Table | Insert, dialect: Dialect, columns: tuple[str, ...], rows: int = 1) -> str:
     """Compiling takes as long as inserting ten rows."""
-    one = str(table.insert().compile(dialect=dialect, column_keys=list(columns)))
+    insert = into.insert() if isinstance(into, Table) else into
+    one = str(insert.compile(dialect=dialect, column_keys=list(columns)))
     if rows == 1:
         return one
-    head, _, values = one.rpartition(" VALUES ")
-    return f"{head} VALUES {', '.join([values] * rows)}"
+    values = f"({', '.join('?' * len(columns))})"
+    return one.replace(values, ", ".join([values] * rows))
 
 
 def claim(engine: Engine) -> Connection | None:

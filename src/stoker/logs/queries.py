@@ -23,7 +23,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import ReturningInsert
 
 from stoker.database.dialects import insert_plain
 from stoker.logs.chunks import CHUNK_SPAN_MS, NewChunk, StoredChunk, in_order
@@ -35,6 +34,8 @@ ANSWER_BYTES_MAX = 1024 * 1024
 EVENT_OVERHEAD_BYTES = 26
 # A chunk may have as much: rows are fetched so many at a time, and not the whole answer.
 FETCH_ROWS = 20
+_GROUP_COLUMNS = tuple(column.name for column in log_groups.c)
+_STREAM_COLUMNS = tuple(column.name for column in log_streams.c)
 _CHUNK_COLUMNS = ("account_id", "region", "log_group", "log_stream", "first_ms", "ingested_ms", "events")
 # Deleting in pieces keeps each transaction short; an hour's expired events may be millions.
 DELETE_CHUNKS_MAX = 1_000
@@ -95,30 +96,22 @@ class EventPage:
 
 def insert_chunks(connection: Connection, chunks: list[NewChunk], now_ms: int, retention_days: int | None) -> None:
     """Add events, and the groups and streams that are new with them."""
-    for group in {chunk.group for chunk in chunks}:
-        create_group(connection, group, now_ms, retention_days)
+    # One statement for all of each: a batch may have lines of hundreds of functions.
+    groups = [(*group, now_ms, retention_days) for group in {chunk.group for chunk in chunks}]
+    insert_plain(connection, _insert_if_absent(log_groups, connection.dialect.name), _GROUP_COLUMNS, groups)
     _touch_streams(connection, chunks, now_ms)
     rows = [(*chunk.group, chunk.stream, chunk.first_ms, now_ms, chunk.document()) for chunk in chunks]
     insert_plain(connection, log_chunks, _CHUNK_COLUMNS, rows)
 
 
 def _touch_streams(connection: Connection, chunks: list[NewChunk], now_ms: int) -> None:
-    """One statement for all of them: a batch may have lines of hundreds of environments."""
     times: dict[tuple[LogGroupName, str], tuple[int, int]] = {}
     for chunk in chunks:
         key = (chunk.group, chunk.stream)
         first, last = times.get(key, (chunk.first_ms, chunk.last_ms))
         times[key] = (min(first, chunk.first_ms), max(last, chunk.last_ms))
-    rows = [
-        {
-            **_stream_row(group, name, now_ms),
-            "first_event_ms": first_ms,
-            "last_event_ms": last_ms,
-            "last_ingested_ms": now_ms,
-        }
-        for (group, name), (first_ms, last_ms) in times.items()
-    ]
-    connection.execute(_touch(connection.dialect.name), rows)
+    rows = [(*group, name, now_ms, first_ms, last_ms, now_ms) for (group, name), (first_ms, last_ms) in times.items()]
+    insert_plain(connection, _touch(connection.dialect.name), _STREAM_COLUMNS, rows)
 
 
 @cache  # putting a statement together takes longer than storing a batch
@@ -142,42 +135,25 @@ def _touch(dialect: str) -> postgresql.Insert | sqlite.Insert:
 
 def create_group(connection: Connection, group: LogGroupName, created_ms: int, retention_days: int | None) -> bool:
     """Whether it is new."""
-    return _insert_if_absent(
-        connection,
-        log_groups,
-        {
-            "account_id": group.account_id,
-            "region": group.region,
-            "name": group.name,
-            "created_ms": created_ms,
-            "retention_days": retention_days,
-        },
-    )
+    row = (*group, created_ms, retention_days)
+    return _is_inserted(connection, log_groups, dict(zip(_GROUP_COLUMNS, row, strict=True)))
 
 
 def create_stream(connection: Connection, group: LogGroupName, name: str, created_ms: int) -> bool:
     """Whether it is new."""
-    return _insert_if_absent(connection, log_streams, _stream_row(group, name, created_ms))
+    row = (*group, name, created_ms)
+    return _is_inserted(connection, log_streams, dict(zip(_STREAM_COLUMNS, row, strict=False)))
 
 
-def _stream_row(group: LogGroupName, name: str, created_ms: int) -> dict[str, Any]:
-    return {
-        "account_id": group.account_id,
-        "region": group.region,
-        "log_group": group.name,
-        "name": name,
-        "created_ms": created_ms,
-    }
-
-
-def _insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    return connection.execute(_add_if_absent(table, connection.dialect.name), row).first() is not None
+def _is_inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    # Not `rowcount`, which PostgreSQL's driver does not give for inserts.
+    statement = _insert_if_absent(table, connection.dialect.name).returning(table.c.created_ms)
+    return connection.execute(statement, row).first() is not None
 
 
 @cache  # as `_touch`
-def _add_if_absent(table: Table, dialect: str) -> ReturningInsert[Any]:
-    # Not `rowcount`, which PostgreSQL's driver does not give for inserts.
-    return _insert(table, dialect).on_conflict_do_nothing().returning(table.c.created_ms)
+def _insert_if_absent(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    return _insert(table, dialect).on_conflict_do_nothing()
 
 
 def _insert(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
