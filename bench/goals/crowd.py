@@ -39,6 +39,7 @@ class Crowd:
     idle_mb_each: float
     wake_p50_ms: float
     wake_p99_ms: float
+    wake_longest_ms: float
     functions: int
     functions_mb: float
 
@@ -79,6 +80,7 @@ async def measure_crowd(plan: Plan, run_load: RunLoad) -> Crowd:
         idle_mb_each=idle_mb / plan.idle,
         wake_p50_ms=percentile(woken["latencies_s"], 50) * 1000,
         wake_p99_ms=percentile(woken["latencies_s"], 99) * 1000,
+        wake_longest_ms=max(woken["latencies_s"]) * 1000,
         functions=functions,
         functions_mb=functions_mb,
     )

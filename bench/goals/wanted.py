@@ -24,7 +24,7 @@ COLD_P50_MS_MAX = {ECHO.label: 12.0, IMPORTS_BOTO3.label: 15.0}
 STARTS_PER_S_MIN = 150.0
 PROVISIONED_S_PER_100_MAX = 2.0
 IDLE_MB_MAX = 3.0
-WAKE_P50_MS_MAX = 5.0
+WAKE_P99_MS_MAX = 5.0
 FUNCTIONS_MB_PER_5000_MAX = 150.0
 LIST_PAGE_MS_MAX = 10.0
 GET_FUNCTION_MS_MAX = 3.0
@@ -148,9 +148,9 @@ def _crowd(measured: Crowd) -> Iterator[Goal]:
         measured.idle_mb_each <= IDLE_MB_MAX,
     )
     yield Goal(
-        f"each of {measured.idle:,} idle environments called again, p50 ≤ {WAKE_P50_MS_MAX:g} ms",
-        f"{measured.wake_p50_ms:.1f} ms, p99 {measured.wake_p99_ms:.1f}",
-        measured.wake_p50_ms <= WAKE_P50_MS_MAX,
+        f"each of {measured.idle:,} idle environments called again, p99 ≤ {WAKE_P99_MS_MAX:g} ms",
+        f"{measured.wake_p99_ms:.1f} ms, p50 {measured.wake_p50_ms:.1f}, longest {measured.wake_longest_ms:.1f}",
+        measured.wake_p99_ms <= WAKE_P99_MS_MAX,
     )
     functions_mb = FUNCTIONS_MB_PER_5000_MAX * measured.functions / 5000
     yield Goal(

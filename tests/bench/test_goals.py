@@ -30,7 +30,7 @@ def test_a_quick_run_measures_everything_and_leaves_nothing(tmp_path: Path, orph
         assert leg["node"]["cpu_us_per_call"] > 0
     assert [case["case"] for case in results["cold"]] == ["echo", "imports boto3"]
     crowd = results["crowd"]
-    assert 0 < crowd["wake_p50_ms"] <= crowd["wake_p99_ms"]
+    assert 0 < crowd["wake_p50_ms"] <= crowd["wake_p99_ms"] <= crowd["wake_longest_ms"]
     assert crowd["burst_s"] > 0
     assert crowd["provisioned_s"] > 0
     assert len(results["goals"]) == 20

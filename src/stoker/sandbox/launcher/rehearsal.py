@@ -73,6 +73,9 @@ def rehearse(path: list[str], make_ready: Callable[[], None]) -> None:
     sc.mount("rehearsal", _PLACE, "tmpfs", sc.MS_NOSUID | sc.MS_NODEV, "mode=0755,size=1m")
     try:
         _lay_together(_executed_code(path, make_ready))
+        if sys.version_info < (3, 12):
+            # It counts as a reference to each name that was looked up of a class, and each fork would put others there.
+            sys._clear_type_cache()
         for _ in range(_STARTS):
             _start(path)
             _send_a_message()
