@@ -1,4 +1,4 @@
-"""What an interpreter that was started ahead saves a cold start: `python -m bench.ahead [runtime]`.
+"""What an interpreter that was started ahead saves a cold start: `python -m bench.ahead [RUNTIME]`.
 
 Two nodes, one with the setting `interpreters_ahead` and one without, take turns: each calls a function that was just
 deployed, for the first time. Time is the caller's, and the node's Init Duration; processor time is that of all
@@ -11,7 +11,6 @@ import io
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -19,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import click
 from botocore.config import Config
 
+from bench.goals.wanted import AHEAD_P50_MS_MAX, Goal
 from bench.node import ROLE, BenchNode
+from bench.running import run_until_stopped
 
 CALLS = 25
 # Until the next interpreter waits, also on a machine that has other things to do.
@@ -102,16 +104,31 @@ def measured(endpoints: dict[str, str], runtime: str) -> None:
     for number in range(CALLS + 1):
         for way, client in clients.items():
             figures[way].append(first_call(client, f"f{number}", runtime, *function))
-    print(f"{runtime}, {MEMORY_MB} MB, {CALLS} first calls each, taking turns; milliseconds: median (fastest, slowest)")
+    click.echo(
+        f"{runtime}, {MEMORY_MB} MB, {CALLS} first calls each, taking turns; milliseconds: median (fastest, slowest)"
+    )
     for column, what in enumerate(("call", "Init Duration", "processor time")):
         for way, rows in figures.items():
             # The first one also starts the launcher.
             values = [row[column] for row in rows[1:]]
-            print(f"{what:15} {way:6} {statistics.median(values):8.1f} ({min(values):.1f}, {max(values):.1f})")
+            click.echo(f"{what:15} {way:6} {statistics.median(values):8.1f} ({min(values):.1f}, {max(values):.1f})")
+    call_ms = statistics.median([row[0] for row in figures["ahead"][1:]])
+    for language, max_ms in AHEAD_P50_MS_MAX.items():
+        if runtime.startswith(language):
+            goal = Goal(f"{runtime} cold start, p50 ≤ {max_ms:g} ms", f"{call_ms:.1f} ms", call_ms <= max_ms)
+            click.echo(str(goal))
 
 
-async def main() -> None:
-    runtime = sys.argv[1] if len(sys.argv) > 1 else "nodejs20.x"
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("runtime", default="nodejs20.x")
+def main(runtime: str) -> None:
+    """Measure cold starts of RUNTIME, one of Node.js or Java, with interpreters that were started ahead and without."""
+    if not runtime.startswith(tuple(AHEAD_P50_MS_MAX)):
+        raise click.UsageError(f"{runtime} is not started ahead: name a runtime of Node.js or Java, such as java21")
+    run_until_stopped(_measure(runtime))
+
+
+async def _measure(runtime: str) -> None:
     async with (
         BenchNode(interpreters_ahead=SETTINGS["ahead"]) as ahead,
         BenchNode(interpreters_ahead=SETTINGS["fresh"]) as fresh,
@@ -121,4 +138,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

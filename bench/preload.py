@@ -1,4 +1,4 @@
-"""What preloaded modules save a cold start: `python -m bench.preload [package]`, pandas if none is named.
+"""What preloaded modules save a cold start: `python -m bench.preload [PACKAGE]`, pandas if none is named.
 
 Two nodes, one with the setting `preload` and one without, take turns: each calls a function whose package has it and
 imports it, in an environment that is started for the call. Time is the caller's, and the node's Init Duration.
@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import click
 from botocore.config import Config
 
 from bench.node import ROLE, RUNTIME, BenchNode
+from bench.running import run_until_stopped
 from stoker.runtimes.pip import install_wheels
 
 CALLS = 20
@@ -94,22 +96,29 @@ def measured(endpoints: dict[str, str], requirement: str, module: str) -> None:
         for way, caller in callers.items():
             figures[way].append(caller.first_call())
             assert figures[way][-1][2] == (way == "preloaded")
-    print(f"{requirement}, {RUNTIME}, {MEMORY_MB} MB, {CALLS} first calls each, taking turns")
-    print("milliseconds: median (fastest, slowest)")
+    click.echo(f"{requirement}, {RUNTIME}, {MEMORY_MB} MB, {CALLS} first calls each, taking turns")
+    click.echo("milliseconds: median (fastest, slowest)")
     for column, what in enumerate(("call", "Init Duration")):
         for way, rows in figures.items():
             values = [row[column] for row in rows]
-            print(f"{what:14} {way:10} {statistics.median(values):8.1f} ({min(values):.1f}, {max(values):.1f})")
+            click.echo(f"{what:14} {way:10} {statistics.median(values):8.1f} ({min(values):.1f}, {max(values):.1f})")
 
 
-async def main() -> None:
-    requirement = sys.argv[1] if len(sys.argv) > 1 else "pandas"
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("package", default="pandas")
+def main(package: str) -> None:
+    """Measure cold starts that import PACKAGE (such as pandas==2.2.3), with the setting `preload` and without."""
+    run_until_stopped(_measure(package))
+
+
+async def _measure(requirement: str) -> None:
     match = re.match(r"[\w.-]+", requirement)
-    assert match, requirement
+    if match is None:
+        raise click.UsageError(f"{requirement} names no package: type one such as pandas==2.2.3")
     async with BenchNode(preload=requirement) as preloaded, BenchNode() as plain:
         endpoints = {"preloaded": preloaded.endpoint, "imported": plain.endpoint}
         await asyncio.to_thread(measured, endpoints, requirement, match[0])
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

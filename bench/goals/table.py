@@ -28,7 +28,7 @@ def print_table(results: Results, machine: Mapping[str, str], console: Console) 
         _add_control_plane(table, results.control_plane)
     console.print(table)
     for goal in goals_of(results):
-        console.print(f"{'met   ' if goal.is_met else 'MISSED'} {goal.text}: {goal.measured}", highlight=False)
+        console.print(str(goal), highlight=False)
     console.print(
         f"\nfloor: awslambdaric in a plain process on a bare Runtime API, no sandbox, no Lambda API; for a cold start, "
         f"a new interpreter.\nnode: the whole of it, isolation {results.isolation}, functions of {MEMORY_MB} MB (one "

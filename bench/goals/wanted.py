@@ -21,6 +21,9 @@ CPU_US_PER_CALL_MAX = 200.0
 LARGE_MB_PER_S_MIN = 300.0
 MEMORY_GROWN_MB_MAX = 8.0
 COLD_P50_MS_MAX = {ECHO.label: 12.0, IMPORTS_BOTO3.label: 15.0}
+# Started ahead, by the begin of the runtime's name.
+AHEAD_P50_MS_MAX = {"nodejs": 25.0, "java": 40.0}
+RESTORE_P50_MS_MAX = 12.0
 STARTS_PER_S_MIN = 150.0
 PROVISIONED_S_PER_100_MAX = 2.0
 IDLE_MB_MAX = 3.0
@@ -39,6 +42,9 @@ class Goal:
     text: str
     measured: str
     is_met: bool
+
+    def __str__(self) -> str:
+        return f"{'met   ' if self.is_met else 'MISSED'} {self.text}: {self.measured}"
 
 
 def goals_of(results: Results) -> Iterator[Goal]:
