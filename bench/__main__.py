@@ -1,6 +1,5 @@
 """`python -m bench`: this project, the floor and the peers, in one table."""
 
-import asyncio
 import json
 import sys
 from dataclasses import replace
@@ -30,10 +29,7 @@ def main(
     plan = QUICK_COMPARISON if quick else Comparison()
     if rounds is not None:
         plan = replace(plan, rounds=rounds)
-    try:
-        results = run_until_stopped(compare(plan, names, not no_fetch, progress()))
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        raise click.Abort from None
+    results = run_until_stopped(compare(plan, names, not no_fetch, progress()))
     if is_published:
         publish(results)
     if output == "json":

@@ -5,14 +5,20 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import click
 import uvloop
 from rich.console import Console
+
+from bench.node import NodeError
 
 T = TypeVar("T")
 
 
 def run_until_stopped(work: Coroutine[Any, Any, T]) -> T:
-    """SIGTERM ends it as Ctrl-C does: by cancellation, so that whatever was started is ended first."""
+    """SIGTERM ends it as Ctrl-C does: by cancellation, so that whatever was started is ended first.
+
+    Raises what click tells in one line: ClickException when the node did not start, Abort when it was stopped.
+    """
 
     async def stoppable() -> T:
         task = asyncio.current_task()
@@ -20,7 +26,12 @@ def run_until_stopped(work: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await work
 
-    return uvloop.run(stoppable())
+    try:
+        return uvloop.run(stoppable())
+    except NodeError as error:
+        raise click.ClickException(f"the node did not start:\n{error}") from None
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise click.Abort from None
 
 
 def progress() -> Callable[[str], None]:

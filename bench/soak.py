@@ -5,7 +5,6 @@ from time import monotonic
 from typing import Any
 
 import click
-import uvloop
 
 from bench.goals.endurance import Slice, one_slice
 from bench.goals.measure import Results, run_load
@@ -13,6 +12,7 @@ from bench.goals.wanted import GROWTH_MAX, MEMORY_GROWN_MB_MAX
 from bench.load import Load
 from bench.node import BenchNode
 from bench.plan import ECHO
+from bench.running import run_until_stopped
 
 SLICES = 20
 COMPARED = 5
@@ -25,7 +25,7 @@ EXIT_FAILED = 1
 def main(calls: int, limit_s: float) -> None:
     """Call one function with 32 callers, and compare the last of the calls with the first."""
     results = Results()
-    done = uvloop.run(_soak(calls, limit_s, results))
+    done = run_until_stopped(_soak(calls, limit_s, results))
     for problem in results.problems[:3]:
         click.echo(f"wrong answer: {problem}", err=True)
     if not done or not _is_steady(done) or results.problems:

@@ -1,7 +1,5 @@
 """How many calls a function's URL, APIs and a load balancer answer beside Invoke: `python -m bench.urls`.
 
-The goal is 70 %.
-
 One node, one function, the same small payload, which comes back. All ways take turns in every round, so that what else
 the machine does meets each. A call of a URL or an API makes an event of some 900 bytes of it, and a response of the
 result.
@@ -9,7 +7,10 @@ result.
 
 from statistics import median
 
+import click
+
 from bench.generator import generate
+from bench.goals.wanted import Goal
 from bench.load import Load
 from bench.machine import describe
 from bench.node import BenchNode
@@ -20,11 +21,17 @@ FUNCTION = "answers"
 ROUNDS = 5
 LEG_S = 2.0
 WARM_UP = 50
-GOAL = 0.7
+SHARE_MIN = 0.7
 
 
-async def measure() -> None:
-    """Prints a line for each number of callers."""
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Measure calls by a function URL, an HTTP API, a REST API and a load balancer, each beside Invoke."""
+    click.echo(", ".join(f"{name} {value}" for name, value in describe().items()))
+    run_until_stopped(_measure())
+
+
+async def _measure() -> None:
     async with BenchNode() as node:
         await node.deploy(FUNCTION, HANDLERS / "answers")
         ways = {
@@ -39,11 +46,13 @@ async def measure() -> None:
             for _ in range(ROUNDS):
                 for way, (endpoint, path) in ways.items():
                     rates[way].append(await _calls_per_s(endpoint, path, callers))
-            print(f"{callers:3} callers: Invoke {median(rates['Invoke']):6.0f}/s", flush=True)
+            click.echo(f"{callers:3} callers: Invoke {median(rates['Invoke']):6.0f}/s")
             for way in list(ways)[1:]:
                 share = median(other / invoked for invoked, other in zip(rates["Invoke"], rates[way], strict=True))
-                verdict = "reached" if share >= GOAL else "missed"
-                print(f"  {way:9} {median(rates[way]):6.0f}/s, {share:.0%} ({verdict})", flush=True)
+                goal = Goal(
+                    f"{way} ≥ {SHARE_MIN:.0%} of Invoke", f"{median(rates[way]):.0f}/s, {share:.0%}", share >= SHARE_MIN
+                )
+                click.echo(f"  {goal}")
 
 
 async def _calls_per_s(endpoint: str, path: str, callers: int) -> float:
@@ -64,5 +73,4 @@ async def _calls_per_s(endpoint: str, path: str, callers: int) -> float:
 
 
 if __name__ == "__main__":
-    print(describe())
-    run_until_stopped(measure())
+    main()

@@ -1,6 +1,5 @@
 """`python -m bench.goals`: one node, one table, and which of its goals it reaches."""
 
-import asyncio
 import json
 import sys
 from dataclasses import replace
@@ -12,7 +11,6 @@ from bench.goals.measure import measure
 from bench.goals.table import print_table
 from bench.goals.wanted import goals_of
 from bench.machine import describe
-from bench.node import NodeError
 from bench.plan import QUICK, Plan
 from bench.running import progress, run_until_stopped
 
@@ -29,12 +27,7 @@ def main(quick: bool, rounds: int | None, output: str) -> None:
     if rounds is not None:
         plan = replace(plan, rounds=rounds)
     machine = describe()
-    try:
-        results = run_until_stopped(measure(plan, progress()))
-    except NodeError as error:
-        raise click.ClickException(f"the node did not start:\n{error}") from None
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        raise click.Abort from None
+    results = run_until_stopped(measure(plan, progress()))
     if output == "json":
         goals = [{"goal": goal.text, "measured": goal.measured, "met": goal.is_met} for goal in goals_of(results)]
         click.echo(json.dumps({"machine": machine, **results.as_json(), "goals": goals}, indent=2))
