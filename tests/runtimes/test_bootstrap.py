@@ -17,6 +17,8 @@ def test_the_path_is_in_the_order_of_aws() -> None:
         "/var/runtime",
         library,
         f"{library}/lib-dynload",
+        # Covered by something empty in a sandbox.
+        f"{library}/site-packages",
     ]
 
 
@@ -24,9 +26,10 @@ def test_a_path_of_the_customers_own_is_kept() -> None:
     assert "/var/task/vendor/site-packages" in arranged_path(["/var/task/vendor/site-packages"], {})
 
 
-def test_without_a_sandbox_the_hosts_opt_is_not_looked_at() -> None:
+def test_without_a_sandbox_neither_the_hosts_opt_nor_its_packages_are_looked_at() -> None:
     environment = {"LAMBDA_TASK_ROOT": "/work/f", "LAMBDA_RUNTIME_DIR": "/cache/runtime"}
-    assert arranged_path(["/cache/runtime"], environment) == ["/work/f", "/cache/runtime"]
+    before = ["/cache/runtime", f"{sys.base_prefix}/lib/python{RELEASE}/site-packages"]
+    assert arranged_path(before, environment) == ["/work/f", "/cache/runtime"]
 
 
 def test_what_ships_inside_imports_nothing_of_ours() -> None:

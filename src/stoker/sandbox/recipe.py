@@ -57,7 +57,9 @@ _SYMLINKS = {
     "/dev/stderr": "/proc/self/fd/2",
     "/etc/mtab": "/proc/self/mounts",
 }
-ZYGOTE_SCRIPT = "import sys\nfrom launcher.serve import serve_as_zygote\nserve_as_zygote(sys.argv[1:])\n"
+# Its name is as long as that of AWS's bootstrap, which takes its place on the command line.
+ZYGOTE = f"{HIDDEN}/run_zygote.py"
+ZYGOTE_SCRIPT = "from launcher.serve import serve_as_zygote\nserve_as_zygote()\n"
 
 
 def root_recipe(build: RuntimeBuild, mountpoint: Path, code: Path, resolv_conf: str = "") -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _ours(code: Path) -> list[list[str]]:
         ["private", PRIVATE],
         ["bind", str(code), CODE],
         ["bind", str(Path(__file__).parent / "launcher"), LAUNCHER],
-        ["file", f"{HIDDEN}/zygote.py", ZYGOTE_SCRIPT],
+        ["file", ZYGOTE, ZYGOTE_SCRIPT],
     ]
 
 

@@ -23,6 +23,10 @@ CHANNEL_DESCRIPTOR = 63
 
 # Directories where a package or a layer may have libraries of its own.
 _CUSTOMERS = ("/var/task", "/opt/")
+# Ours, which no function can read.
+_HIDDEN = "/run/stoker"
+ZYGOTE = f"{_HIDDEN}/run_zygote.py"
+_BOOTSTRAP = "/var/runtime/bootstrap.py"
 
 
 class Zygote:
@@ -65,13 +69,17 @@ class Zygote:
         minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         first = ["/var/task", f"/opt/python/lib/{minor}/site-packages", "/opt/python"]
         self._path = first + [path for path in sys.path if path not in first and not path.startswith("/run/stoker")]
+        self.name = os.path.basename(sys.executable)  # noqa: PTH119
         # What the interpreter itself put there when it found no usable locale (PEP 538).
         self._locale = os.environ.get("LC_CTYPE")
         self._is_ready = False
         self._rehearse()
-        # Directories that were looked into before there was anything in them.
-        for path in [path for path in sys.path_importer_cache if path.startswith(_CUSTOMERS)]:
+        # Nothing of the launcher is looked for by its directory any more (it is a package).
+        sys.path[:] = [path for path in sys.path if not path.startswith(_HIDDEN)]
+        # Directories that were looked into before there was anything in them, and those of the launcher.
+        for path in [path for path in sys.path_importer_cache if path.startswith((*_CUSTOMERS, _HIDDEN))]:
             del sys.path_importer_cache[path]
+        _seem_bootstrap()
 
     def _rehearse(self) -> None:
         try:
@@ -110,11 +118,11 @@ class Zygote:
         if environment.get("AWS_LAMBDA_LOG_FORMAT") or environment.get("AWS_LAMBDA_LOG_LEVEL"):
             # AWS's client reads these when it is imported, which was before there was a function.
             importlib.reload(sys.modules["awslambdaric.bootstrap"])
-        sys.argv = ["/var/runtime/bootstrap.py", handler]
         gc.enable()
         from awslambdaric.__main__ import main
 
-        main(sys.argv)
+        # As bootstrap.py calls it.
+        main(["bootstrap.py", handler])
 
     def _keep_hook(self, **hooks: Callable[[], object]) -> None:
         """In the place of os.register_at_fork()."""
@@ -146,6 +154,18 @@ class Zygote:
                 return
 
 
+def _seem_bootstrap() -> None:
+    """Be the program that a function finds on AWS: for whoever looks, and for processes that `multiprocessing` starts
+    anew, which run it again under another name."""
+    main = sys.modules["__main__"]
+    main.__file__ = _BOOTSTRAP
+    vars(main).pop("serve_as_zygote", None)
+    sys.argv[:] = [_BOOTSTRAP]
+    if sys.version_info >= (3, 10):  # noqa: UP036
+        sys.orig_argv[1:] = [_BOOTSTRAP]
+    sc.replace_argument(ZYGOTE, _BOOTSTRAP)
+
+
 def run(order: dict[str, Any], output: int, zygote: Zygote | None, channel: int | None = None) -> None:
     """Never returns. `output` becomes standard output, standard error and the framed log, `channel` what `ahead.py` or
     `held.py` is about.
@@ -160,9 +180,10 @@ def run(order: dict[str, Any], output: int, zygote: Zygote | None, channel: int 
         _prepare(order["directory"], output, channel)
         if order["fork"] and zygote is not None:
             # As a fresh interpreter has them.
-            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_IGN)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            sc.set_process_name("python")
+            sc.set_process_name(zygote.name)
             zygote.run(order["environment"], order["handler"])
             status = 0
         else:

@@ -7,6 +7,7 @@ and the kernel ends its sandboxes with it.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -17,6 +18,9 @@ from typing import Any
 from . import init, limits, resources, root, runtime, seccomp, shared_pages, snapshot
 from . import syscalls as sc
 from .messages import close_all, receive, send
+
+# What the second stage of a zygote finds open.
+_NODE, _ORDER = 3, 4
 
 
 def main() -> None:
@@ -40,19 +44,21 @@ def main() -> None:
         serve(node, order, zygote=None)
         return
     interpreter, environment = order["zygote"]["interpreter"], order["zygote"]["environment"]
-    # By descriptor, not on the command line, for the same reason.
-    carried = os.memfd_create("order", 0)
+    # By descriptor, not on the command line, for the same reason. They may be each other's before they are moved.
+    carried = os.memfd_create("order")
     os.write(carried, json.dumps(order).encode())
-    node.set_inheritable(True)
-    os.execve(interpreter, [interpreter, "/run/stoker/zygote.py", str(node.fileno()), str(carried)], environment)  # noqa: S606
+    above = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ORDER + 1) for descriptor in (node.fileno(), carried)]
+    for descriptor, number in zip(above, (_NODE, _ORDER)):  # noqa: B905 - Python 3.9
+        os.dup2(descriptor, number)
+    os.execve(interpreter, [interpreter, runtime.ZYGOTE], environment)  # noqa: S606
 
 
-def serve_as_zygote(arguments: list[str]) -> None:
+def serve_as_zygote() -> None:
     """Second stage of a zygote, in the runtime's own interpreter."""
-    node, carried = socket.socket(fileno=int(arguments[0])), int(arguments[1])
+    node = socket.socket(fileno=_NODE)
     node.set_inheritable(False)
-    order = json.loads(os.pread(carried, os.fstat(carried).st_size, 0))
-    os.close(carried)
+    order = json.loads(os.pread(_ORDER, os.fstat(_ORDER).st_size, 0))
+    os.close(_ORDER)
     sc.prctl(sc.PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
         zygote = runtime.Zygote(**order["zygote"]["imports"], is_privileged=order["is_privileged"])

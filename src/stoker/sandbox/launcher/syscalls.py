@@ -175,6 +175,21 @@ def hide_arguments() -> None:
     ctypes.memmove(start, name, len(name))
 
 
+def replace_argument(first: str, other: str) -> None:
+    """Let /proc show `other` where this process's command line has `first`, its first argument, which is as long.
+
+    Arguments lie one behind the other in memory, from the program's name on (GNU C library, Error Messages).
+    """
+    wanted = first.encode() + b"\0"
+    try:
+        name = ctypes.c_char_p.in_dll(_libc, "program_invocation_name").value or b""
+        place = (ctypes.c_void_p.in_dll(_libc, "program_invocation_name").value or 0) + len(name) + 1
+    except ValueError:  # another C library
+        return
+    if len(other) == len(first) and ctypes.string_at(place, len(wanted)) == wanted:
+        ctypes.memmove(place, other.encode(), len(other))
+
+
 def make_permitted_effective() -> None:
     """Take up again the capabilities that a change of identity with PR_SET_KEEPCAPS left merely permitted."""
     header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)

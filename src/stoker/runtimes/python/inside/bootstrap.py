@@ -10,14 +10,16 @@ import sys
 def arranged_path(path: "list[str]", environment: "dict[str, str]") -> "list[str]":
     """`path` in AWS's order: the task, the layers, the runtime, the standard library.
 
-    The customer's own boto3 wins over the runtime's. What the host has installed for itself is left out: a function
-    that needs it would run here and fail on AWS.
+    The customer's own boto3 wins over the runtime's. What the host has installed for itself is not to be found: a
+    function that needs it would run here and fail on AWS. In a sandbox something empty covers it.
     """
     first = [environment.get("LAMBDA_TASK_ROOT", "/var/task")]
-    # Without a sandbox /opt is the host's own, and layers come by PYTHONPATH.
     if environment.get("LAMBDA_RUNTIME_DIR", "/var/runtime") == "/var/runtime":
         first += [f"/opt/python/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages", "/opt/python"]
-    return list(dict.fromkeys(first + [entry for entry in path if not _is_of_the_host(entry)]))
+    else:
+        # Without a sandbox /opt is the host's own, and layers come by PYTHONPATH.
+        path = [entry for entry in path if not _is_of_the_host(entry)]
+    return list(dict.fromkeys(first + path))
 
 
 def _is_of_the_host(entry: str) -> bool:
