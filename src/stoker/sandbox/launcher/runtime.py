@@ -68,7 +68,7 @@ class Zygote:
         self._launcher = [name for name in sys.modules if name.partition(".")[0] == "launcher"]
         minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         first = ["/var/task", f"/opt/python/lib/{minor}/site-packages", "/opt/python"]
-        self._path = first + [path for path in sys.path if path not in first and not path.startswith("/run/stoker")]
+        self._path = first + [path for path in sys.path if path not in first and not path.startswith(_HIDDEN)]
         self.name = os.path.basename(sys.executable)  # noqa: PTH119
         # What the interpreter itself put there when it found no usable locale (PEP 538).
         self._locale = os.environ.get("LC_CTYPE")
