@@ -36,7 +36,15 @@ from stoker.sandbox.network.resolvers import resolv_conf
 from stoker.sandbox.passing_launchers import PassingLaunchers
 from stoker.sandbox.preloaded import PreloadedLaunchers
 from stoker.sandbox.processors import Processors, Share
-from stoker.sandbox.recipe import BASE_ENVIRONMENT, CODE, RESOLV_CONF, hidden_places, preload_order, root_recipe
+from stoker.sandbox.recipe import (
+    BASE_ENVIRONMENT,
+    CODE,
+    RESOLV_CONF,
+    ZYGOTE,
+    hidden_places,
+    preload_order,
+    root_recipe,
+)
 from stoker.sandbox.sandbox import (
     SNAPSHOT_VCPUS,
     OnExit,
@@ -439,6 +447,7 @@ class NamespaceSandboxes:
         if fork:
             zygote = {
                 "interpreter": build.interpreter,
+                "script": ZYGOTE,
                 "environment": {**BASE_ENVIRONMENT, **build.environment, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API},
                 "imports": {"client": CLIENT, "libraries": LIBRARIES, "preloaded": preload_order(build)},
             }

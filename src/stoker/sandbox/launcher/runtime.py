@@ -25,7 +25,6 @@ CHANNEL_DESCRIPTOR = 63
 _CUSTOMERS = ("/var/task", "/opt/")
 # Ours, which no function can read.
 _HIDDEN = "/run/stoker"
-ZYGOTE = f"{_HIDDEN}/run_zygote.py"
 _BOOTSTRAP = "/var/runtime/bootstrap.py"
 
 
@@ -68,14 +67,14 @@ class Zygote:
         self._launcher = [name for name in sys.modules if name.partition(".")[0] == "launcher"]
         minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         first = ["/var/task", f"/opt/python/lib/{minor}/site-packages", "/opt/python"]
-        self._path = first + [path for path in sys.path if path not in first and not path.startswith(_HIDDEN)]
+        # The launcher is a package: nothing of it is looked for by this any more.
+        sys.path[:] = [path for path in sys.path if not path.startswith(_HIDDEN)]
+        self._path = first + [path for path in sys.path if path not in first]
         self.name = os.path.basename(sys.executable)  # noqa: PTH119
         # What the interpreter itself put there when it found no usable locale (PEP 538).
         self._locale = os.environ.get("LC_CTYPE")
         self._is_ready = False
         self._rehearse()
-        # Nothing of the launcher is looked for by its directory any more (it is a package).
-        sys.path[:] = [path for path in sys.path if not path.startswith(_HIDDEN)]
         # Directories that were looked into before there was anything in them, and those of the launcher.
         for path in [path for path in sys.path_importer_cache if path.startswith((*_CUSTOMERS, _HIDDEN))]:
             del sys.path_importer_cache[path]
@@ -158,12 +157,12 @@ def _seem_bootstrap() -> None:
     """Be the program that a function finds on AWS: for whoever looks, and for processes that `multiprocessing` starts
     anew, which run it again under another name."""
     main = sys.modules["__main__"]
+    sc.replace_argument(str(main.__file__), _BOOTSTRAP)
     main.__file__ = _BOOTSTRAP
     vars(main).pop("serve_as_zygote", None)
     sys.argv[:] = [_BOOTSTRAP]
     if sys.version_info >= (3, 10):  # noqa: UP036
         sys.orig_argv[1:] = [_BOOTSTRAP]
-    sc.replace_argument(ZYGOTE, _BOOTSTRAP)
 
 
 def run(order: dict[str, Any], output: int, zygote: Zygote | None, channel: int | None = None) -> None:

@@ -43,14 +43,15 @@ def main() -> None:
     if order["zygote"] is None:
         serve(node, order, zygote=None)
         return
-    interpreter, environment = order["zygote"]["interpreter"], order["zygote"]["environment"]
+    zygote = order["zygote"]
     # By descriptor, not on the command line, for the same reason. They may be each other's before they are moved.
     carried = os.memfd_create("order")
     os.write(carried, json.dumps(order).encode())
+    node.set_inheritable(False)
     above = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ORDER + 1) for descriptor in (node.fileno(), carried)]
     for descriptor, number in zip(above, (_NODE, _ORDER)):  # noqa: B905 - Python 3.9
         os.dup2(descriptor, number)
-    os.execve(interpreter, [interpreter, runtime.ZYGOTE], environment)  # noqa: S606
+    os.execve(zygote["interpreter"], [zygote["interpreter"], zygote["script"]], zygote["environment"])  # noqa: S606
 
 
 def serve_as_zygote() -> None:

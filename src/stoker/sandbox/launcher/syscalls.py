@@ -182,10 +182,11 @@ def replace_argument(first: str, other: str) -> None:
     """
     wanted = first.encode() + b"\0"
     try:
-        name = ctypes.c_char_p.in_dll(_libc, "program_invocation_name").value or b""
-        place = (ctypes.c_void_p.in_dll(_libc, "program_invocation_name").value or 0) + len(name) + 1
+        place = ctypes.c_void_p.in_dll(_libc, "program_invocation_name").value
     except ValueError:  # another C library
         return
+    assert place is not None
+    place += len(ctypes.string_at(place)) + 1
     if len(other) == len(first) and ctypes.string_at(place, len(wanted)) == wanted:
         ctypes.memmove(place, other.encode(), len(other))
 
