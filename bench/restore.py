@@ -186,7 +186,7 @@ def measured(node: BenchNode, measured: Measured) -> None:
     click.echo(f"{ready_mb:.1f} MB for each environment that is ready")
     restored_ms = statistics.median(calls)
     text = f"a call that is restored, {measured.title}, p50 ≤ {RESTORE_P50_MS_MAX:g} ms"
-    click.echo(str(Goal(text, f"{restored_ms:.1f} ms", restored_ms <= RESTORE_P50_MS_MAX)))
+    click.echo(Goal(text, f"{restored_ms:.1f} ms", restored_ms <= RESTORE_P50_MS_MAX))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,7 +3,7 @@
 Every function takes a connection inside a transaction; `store.py` runs them through the database.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -135,20 +135,19 @@ def _touch(dialect: str) -> postgresql.Insert | sqlite.Insert:
 
 def create_group(connection: Connection, group: LogGroupName, created_ms: int, retention_days: int | None) -> bool:
     """Whether it is new."""
-    row = (*group, created_ms, retention_days)
-    return _is_inserted(connection, log_groups, dict(zip(_GROUP_COLUMNS, row, strict=True)))
+    return _is_inserted(connection, log_groups, (*group, created_ms, retention_days))
 
 
 def create_stream(connection: Connection, group: LogGroupName, name: str, created_ms: int) -> bool:
     """Whether it is new."""
-    row = (*group, name, created_ms)
-    return _is_inserted(connection, log_streams, dict(zip(_STREAM_COLUMNS, row, strict=False)))
+    return _is_inserted(connection, log_streams, (*group, name, created_ms))
 
 
-def _is_inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+def _is_inserted(connection: Connection, table: Table, row: tuple[Any, ...]) -> bool:
+    """`row` begins with the table's first columns; it may leave out the last ones."""
     # Not `rowcount`, which PostgreSQL's driver does not give for inserts.
     statement = _insert_if_absent(table, connection.dialect.name).returning(table.c.created_ms)
-    return connection.execute(statement, row).first() is not None
+    return connection.execute(statement, dict(zip(table.c.keys(), row, strict=False))).first() is not None
 
 
 @cache  # as `_touch`
