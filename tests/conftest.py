@@ -18,6 +18,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from stoker.runtimes.names import KNOWN_RUNTIMES
 from tests.control_groups import remove_groups_of
 
 HANDLERS = Path(__file__).parent / "handlers"
@@ -25,6 +26,7 @@ ROLE = "arn:aws:iam::000000000000:role/lambda-role"
 START_LIMIT_S = 110.0
 # The interpreter that runs the tests is always one of the runtimes.
 PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+PYTHONS = [name for name in KNOWN_RUNTIMES if name.startswith("python")]
 
 Files = Mapping[str, str | bytes] | Path
 
@@ -55,7 +57,10 @@ class Node:
 
 
 class NodeProcess:
-    """Starts and ends nodes as a person would, by the command."""
+    """Starts and ends nodes as a person would, by the command.
+
+    `with NodeProcess(…) as node` waits until it is ready, and holds it to a good end.
+    """
 
     def __init__(self, data: Path, *arguments: str, **environment: str) -> None:
         self.data = data
@@ -84,6 +89,15 @@ class NodeProcess:
             time.sleep(0.02)
         self.kill()
         raise AssertionError(f"the node did not start:\n{self.log.read_text()}")
+
+    def __enter__(self) -> Node:
+        return self.wait_ready()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        status = self.stop()
+        if kind is None:
+            assert status == 0, self.log.read_text()[-4000:]
+            assert "Traceback" not in self.log.read_text(), self.log.read_text()[-4000:]
 
     def stop(self) -> int:
         """Its exit status after SIGTERM."""
@@ -140,12 +154,8 @@ def start_node(tmp_path: Path, isolation: dict[str, str]) -> Iterator[Callable[.
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[Node]:
     """The node that most tests share."""
-    process = NodeProcess(tmp_path_factory.mktemp("platform") / "data", **isolation)
-    node = process.wait_ready()
-    yield node
-    status = process.stop()
-    assert status == 0, process.log.read_text()[-4000:]
-    assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+    with NodeProcess(tmp_path_factory.mktemp("platform") / "data", **isolation) as node:
+        yield node
 
 
 @pytest.fixture(scope="session")

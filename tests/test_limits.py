@@ -117,10 +117,8 @@ class Limited:
 def limited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
     limits = RAISED if request.param == "raised" else Limits()
     settings = {"STOKER_LIMITS": json.dumps(asdict(limits))} if limits == RAISED else {}
-    process = NodeProcess(tmp_path_factory.mktemp(request.param) / "data", **settings)
-    node = process.wait_ready()
-    yield Limited(node, limits, node.client("lambda", parameter_validation=False))
-    assert process.stop() == 0
+    with NodeProcess(tmp_path_factory.mktemp(request.param) / "data", **settings) as node:
+        yield Limited(node, limits, node.client("lambda", parameter_validation=False))
 
 
 @pytest.fixture(scope="module")

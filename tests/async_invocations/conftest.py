@@ -39,10 +39,8 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    process = NodeProcess(tmp_path_factory.mktemp("events") / "data", **QUICK)
-    yield process.wait_ready()
-    assert process.stop() == 0, process.log.read_text()[-4000:]
-    assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+    with NodeProcess(tmp_path_factory.mktemp("events") / "data", **QUICK) as node:
+        yield node
 
 
 @pytest.fixture(scope="module")

@@ -28,14 +28,10 @@ def node_that_starts_ahead(data: Path, isolation: dict[str, str]) -> Iterator[No
     """One of each kind; skips where none can be."""
     limits = json.dumps({"memory_mb_max": MORE_MB_THAN_ANYBODY_HAS})
     settings = {"STOKER_INTERPRETERS_AHEAD": "1", "STOKER_LIMITS": limits}
-    process = NodeProcess(data, **settings, **isolation)
-    node = process.wait_ready()
-    if json.loads((node.data / "node.json").read_text())["isolation"] != "namespaces":
-        process.stop()
-        pytest.skip("needs isolation by namespaces")
-    yield node
-    assert process.stop() == 0
-    assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+    with NodeProcess(data, **settings, **isolation) as node:
+        if json.loads((node.data / "node.json").read_text())["isolation"] != "namespaces":
+            pytest.skip("needs isolation by namespaces")
+        yield node
 
 
 def waiting(node: Node, runtime: str = "nodejs20.x") -> dict[str, int]:

@@ -99,10 +99,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) 
     directories = {ON_DISK: directory(parent), IN_MEMORY: memory, PASSING: directory(parent)}
     table = json.dumps({arn: str(path) for arn, path in directories.items()})
     process = NodeProcess(parent / "data", STOKER_FILE_SYSTEMS=table, **isolation)
-    node = process.wait_ready()
-    yield Shared(node, process, node.client("lambda"), directories, made_vpc(node))
-    assert process.stop() == 0
-    assert "Traceback" not in process.log.read_text()
+    with process as node:
+        yield Shared(node, process, node.client("lambda"), directories, made_vpc(node))
     shutil.rmtree(memory)
 
 

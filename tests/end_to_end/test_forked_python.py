@@ -1,16 +1,17 @@
 """A function of Python begins in a copy of an interpreter (decision 0003), and finds the process it would on AWS."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stoker.runtimes.names import KNOWN_RUNTIMES
-from tests.conftest import Deploy
+from tests.conftest import PYTHONS, Deploy, Node
 
+from . import footprint
 from .calls import invoke
 
-PYTHONS = [name for name in KNOWN_RUNTIMES if name.startswith("python")]
 PROCESS = """
 import os, signal, sys
 
@@ -69,6 +70,19 @@ def test_the_process_is_the_one_of_a_new_interpreter(
     assert forked["arguments"][0] == ["/var/runtime/bootstrap.py"]
     assert forked["main"] == ["__main__", "/var/runtime/bootstrap.py"]
     assert forked["ours"] == []
+
+
+@pytest.mark.namespaces_only("there are no zygotes")
+def test_a_zygote_holds_its_way_to_the_node_once_and_nothing_else(
+    platform: Node, lambda_client: Any, deploy: Deploy
+) -> None:
+    invoke(lambda_client, deploy(None, {"index.py": PROCESS}, handler="index.handler"))
+    zygotes = [pid for pid in footprint.children(platform.pid) if footprint.command(pid) == "stoker-zygote"]
+    assert zygotes
+    for pid in zygotes:
+        held = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir() if int(entry.name) > 2]
+        # Some libraries of C (libffi) have a file in memory, too.
+        assert [target.partition(":")[0] for target in held if not target.startswith("/memfd:libffi")] == ["socket"]
 
 
 @pytest.mark.parametrize("runtime", PYTHONS)

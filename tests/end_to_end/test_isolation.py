@@ -30,10 +30,8 @@ CONTEXT_AND_VARIABLES = {
     scope="module", params=[{"STOKER_FRESH": "true"}, {"STOKER_ISOLATION": "plain"}], ids=["fresh", "plain"]
 )
 def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    process = NodeProcess(tmp_path_factory.mktemp("node") / "data", **request.param)
-    yield process.wait_ready()
-    assert process.stop() == 0
-    assert "Traceback" not in process.log.read_text()
+    with NodeProcess(tmp_path_factory.mktemp("node") / "data", **request.param) as node:
+        yield node
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from stoker.runtimes.names import KNOWN_RUNTIMES
-from tests.conftest import Deploy
+from tests.conftest import PYTHONS, Deploy
 
 from .calls import invoke
 
@@ -57,7 +56,7 @@ def handler(event, context):
 """
 
 
-@pytest.mark.parametrize("runtime", [name for name in KNOWN_RUNTIMES if name.startswith("python")])
+@pytest.mark.parametrize("runtime", PYTHONS)
 def test_a_function_finds_the_client_as_if_it_had_not_run(
     lambda_client: Any, deploy: Deploy, install_runtime: Callable[[str], str], runtime: str
 ) -> None:

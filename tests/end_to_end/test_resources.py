@@ -62,8 +62,8 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         process = NodeProcess(tmp_path_factory.mktemp("node") / "data", **request.param)
     finally:
         os.sched_setaffinity(0, before)
-    yield process.wait_ready()
-    assert process.stop() == 0
+    with process as node:
+        yield node
 
 
 @pytest.fixture

@@ -274,12 +274,10 @@ def test_a_structured_log_tells_how_long_the_response_was(lambda_client: Any, lo
 def fast(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A node that sends as fast as it can, but no more than 100 MB, and does not wait long when it is stopped."""
     limits = {"streamed_response_bytes_per_s": 2_000_000_000, "streamed_response_bytes_max": 100 * MIB}
-    process = NodeProcess(
+    with NodeProcess(
         tmp_path_factory.mktemp("fast") / "data", STOKER_LIMITS=json.dumps(limits), STOKER_STOP_GRACE_S="1"
-    )
-    yield process.wait_ready()
-    assert process.stop() == 0
-    assert "Traceback" not in process.log.read_text()
+    ) as node:
+        yield node
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,8 @@ from tests.event_sources.polling import World, world
 
 @pytest.fixture(scope="package")
 def polling_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    process = NodeProcess(tmp_path_factory.mktemp("polling") / "data", STOKER_UPDATE_DELAY_S="0.05")
-    yield process.wait_ready()
-    assert process.stop() == 0, process.log.read_text()[-4000:]
-    assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+    with NodeProcess(tmp_path_factory.mktemp("polling") / "data", STOKER_UPDATE_DELAY_S="0.05") as node:
+        yield node
 
 
 @pytest.fixture(scope="package")

@@ -42,10 +42,8 @@ def signed(
 def locked(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[Node]:
     """A node with credentials."""
     keys = {"STOKER_ACCESS_KEY_ID": KEY, "STOKER_SECRET_ACCESS_KEY": SECRET}
-    process = NodeProcess(tmp_path_factory.mktemp("locked") / "data", **isolation, **keys)
-    yield LockedNode(**{name: getattr(process.wait_ready(), name) for name in ("endpoint", "data", "pid")})
-    assert process.stop() == 0
-    assert "Traceback" not in process.log.read_text()
+    with NodeProcess(tmp_path_factory.mktemp("locked") / "data", **isolation, **keys) as node:
+        yield LockedNode(**{name: getattr(node, name) for name in ("endpoint", "data", "pid")})
 
 
 class LockedNode(Node):

@@ -70,9 +70,8 @@ def rooted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooted]:
         done = stoker(environment, "runtimes", "install", name)
         assert done.returncode == 0, done.stderr
         assert done.stdout == f"{name} is ready ({named[name]})\n"
-    process = NodeProcess(place / "data", **environment)
-    yield Rooted(process.wait_ready().client("lambda"), place / "images", environment)
-    assert process.stop() == 0
+    with NodeProcess(place / "data", **environment) as node:
+        yield Rooted(node.client("lambda"), place / "images", environment)
 
 
 def test_a_package_runs_in_a_base_image_as_it_would_on_aws(rooted: Rooted) -> None:

@@ -12,6 +12,7 @@ from stoker.runtimes.catalogue import RuntimeCatalogue
 from stoker.runtimes.names import KNOWN_RUNTIMES
 from stoker.runtimes.records import RuntimeBuild, RuntimeInstallError, RuntimeNotReadyError
 from stoker.runtimes.start import command_line
+from tests.conftest import PYTHONS
 
 from .runtime_api import RuntimeApi
 
@@ -69,7 +70,7 @@ def test_a_handler_gets_its_event_and_its_answer_is_posted(
     assert json.loads(body) == {"number": 1}
 
 
-@pytest.mark.parametrize("name", [name for name in KNOWN_RUNTIMES if name.startswith("python")])
+@pytest.mark.parametrize("name", PYTHONS)
 def test_the_customers_package_wins_over_the_runtimes_and_the_hosts_is_not_seen(
     name: str, installed: RuntimeCatalogue, runtime_api: RuntimeApi, tmp_path: Path
 ) -> None:

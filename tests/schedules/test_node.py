@@ -23,10 +23,8 @@ GONE = "arn:aws:lambda:us-east-1:000000000000:function:gone"
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[NodeProcess]:
     process = NodeProcess(tmp_path_factory.mktemp("schedules") / "data", **isolation)
-    process.wait_ready()
-    yield process
-    assert process.stop() == 0, process.log.read_text()[-4000:]
-    assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+    with process:
+        yield process
 
 
 @pytest.fixture(scope="module")

@@ -159,9 +159,8 @@ def test_a_network_that_is_not_there_is_refused_in_awss_words(
 def vpc_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Functions]:
     """A node whose functions never start, so the real host's network is not touched."""
     settings = {**SETTINGS, "STOKER_NETWORK": "isolated", "STOKER_NEIGHBOURS": '{"ec2": "off"}'}
-    process = NodeProcess(tmp_path_factory.mktemp("vpc") / "data", **settings)
-    yield Functions(process.wait_ready())
-    assert process.stop() == 0
+    with NodeProcess(tmp_path_factory.mktemp("vpc") / "data", **settings) as node:
+        yield Functions(node)
 
 
 def test_nothing_is_left_after_the_node_was_killed(world: World, start_node: Start) -> None:

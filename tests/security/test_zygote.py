@@ -4,14 +4,15 @@ All of it also holds for interpreters that were started anew (`fresh`), so each 
 """
 
 import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.conftest import Deploy, Node, NodeProcess, deployer
+from tests.conftest import Deploy, Node, NodeProcess
 from tests.end_to_end.calls import invoke
+from tests.end_to_end.conftest import install_runtime as install_runtime
 
 # SnapStart is for Python from 3.12 on.
 SNAPPED = "python3.12"
@@ -107,10 +108,8 @@ def node(request: pytest.FixtureRequest, platform: Node, tmp_path_factory: pytes
     if request.param == "forked":
         yield platform
         return
-    process = NodeProcess(tmp_path_factory.mktemp("fresh") / "data", STOKER_FRESH="true")
-    yield process.wait_ready()
-    assert process.stop() == 0
-    assert "Traceback" not in process.log.read_text()
+    with NodeProcess(tmp_path_factory.mktemp("fresh") / "data", STOKER_FRESH="true") as node:
+        yield node
 
 
 @pytest.fixture
@@ -118,23 +117,16 @@ def lambda_client(node: Node) -> Any:
     return node.client("lambda")
 
 
-@pytest.fixture
-def deploy(lambda_client: Any) -> Iterator[Deploy]:
-    deploy, clean_up = deployer(lambda_client)
-    yield deploy
-    clean_up()
+def drawn_at_once(client: Any, name: str) -> list[tuple[Any, ...]]:
+    """What four environments answered, each answer's members in turn."""
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(lambda _: invoke(client, name).value, range(4)))
+    return list(zip(*answers, strict=True))
 
 
 def test_no_two_environments_draw_the_same_from_anything_random(lambda_client: Any, deploy: Deploy) -> None:
     name = deploy(None, {"index.py": DRAWING}, handler="index.handler", MemorySize=256)
-    drawn: list[list[Any]] = []
-    callers = [threading.Thread(target=lambda: drawn.append(invoke(lambda_client, name).value)) for _ in range(4)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
-    assert len(drawn) == 4
-    for column in zip(*drawn, strict=True):
+    for column in drawn_at_once(lambda_client, name):
         assert len(set(column)) == 4, column
 
 
@@ -185,29 +177,19 @@ def test_libraries_of_a_package_win(lambda_client: Any, deploy: Deploy) -> None:
     assert versions[2].startswith("/var/runtime/")
 
 
-def test_no_two_restored_environments_draw_the_same_from_anything_random(lambda_client: Any, deploy: Deploy) -> None:
-    try:
-        name = deploy(
-            None,
-            {"index.py": DRAWING},
-            SNAPPED,
-            "index.handler",
-            MemorySize=256,
-            Publish=True,
-            SnapStart={"ApplyOn": "PublishedVersions"},
-        )
-    except lambda_client.exceptions.InvalidParameterValueException as refused:
-        pytest.skip(str(refused))
+def test_no_two_restored_environments_draw_the_same_from_anything_random(
+    lambda_client: Any, deploy: Deploy, install_runtime: Callable[[str], str]
+) -> None:
+    name = deploy(
+        None,
+        {"index.py": DRAWING},
+        install_runtime(SNAPPED),
+        "index.handler",
+        MemorySize=256,
+        Publish=True,
+        SnapStart={"ApplyOn": "PublishedVersions"},
+    )
     wait = {"Delay": 0.1, "MaxAttempts": 300}
     lambda_client.get_waiter("published_version_active").wait(FunctionName=name, Qualifier="1", WaiterConfig=wait)
-    drawn: list[list[Any]] = []
-    callers = [
-        threading.Thread(target=lambda: drawn.append(invoke(lambda_client, f"{name}:1").value)) for _ in range(4)
-    ]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
-    assert len(drawn) == 4
-    for column in list(zip(*drawn, strict=True))[AT_INIT:]:
+    for column in drawn_at_once(lambda_client, f"{name}:1")[AT_INIT:]:
         assert len(set(column)) == 4, column

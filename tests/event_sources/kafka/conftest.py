@@ -23,10 +23,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.fixture(scope="package")
 def kafka_node(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    process = NodeProcess(tmp_path_factory.mktemp("kafka") / "data", **settings_for(broker))
-    yield process.wait_ready()
-    assert process.stop() == 0, process.log.read_text()[-4000:]
-    assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+    with NodeProcess(tmp_path_factory.mktemp("kafka") / "data", **settings_for(broker)) as node:
+        yield node
 
 
 @pytest.fixture

@@ -56,10 +56,8 @@ def node_settings(broker: RabbitBroker, secrets: Any, elsewhere: str) -> dict[st
 
 @pytest.fixture(scope="package")
 def reading_node(tmp_path_factory: pytest.TempPathFactory, node_settings: dict[str, str]) -> Iterator[Node]:
-    process = NodeProcess(tmp_path_factory.mktemp("reading") / "data", **node_settings)
-    yield process.wait_ready()
-    assert process.stop() == 0, process.log.read_text()[-4000:]
-    assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+    with NodeProcess(tmp_path_factory.mktemp("reading") / "data", **node_settings) as node:
+        yield node
 
 
 @pytest.fixture

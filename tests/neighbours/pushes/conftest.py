@@ -28,10 +28,8 @@ def handler(event, context):
 @pytest.fixture(scope="package")
 def process(tmp_path_factory: pytest.TempPathFactory, isolation: dict[str, str]) -> Iterator[NodeProcess]:
     process = NodeProcess(tmp_path_factory.mktemp("pushes") / "data", **isolation)
-    process.wait_ready()
-    yield process
-    assert process.stop() == 0, process.log.read_text()[-4000:]
-    assert "Traceback" not in process.log.read_text(), process.log.read_text()[-4000:]
+    with process:
+        yield process
 
 
 @pytest.fixture(scope="package")
